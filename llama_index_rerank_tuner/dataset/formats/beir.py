@@ -1,0 +1,129 @@
+"""BEIR folders: ``corpus.jsonl``, ``queries.jsonl`` and ``qrels/*.tsv`` with graded judgements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from llama_index_rerank_tuner.dataset.formats.lines import number, read_records, read_text, required_text
+from llama_index_rerank_tuner.errors import DataError
+from llama_index_rerank_tuner.records import Passage, RerankExample
+
+GROUP_KEYS = ("group", "paper", "family", "source", "document", "doc_id", "file_name")
+"""Metadata keys tried, in this order, for the source document of a question or a passage."""
+
+Judgements = dict[str, dict[str, tuple[float, str]]]
+"""Query id to document id to its grade and the place where it stands."""
+
+
+def read_beir(
+    folder: str | Path, qrels: str | None = None, group_key: str | None = None
+) -> tuple[list[RerankExample], list[Passage]]:
+    """Read a BEIR folder: the judged questions, and the whole corpus.
+
+    A passage's text is its title, a line break and its text. Questions without a judgement are left out.
+
+    Args:
+        folder: The folder.
+        qrels: Name of one judgement file without ``.tsv``; None reads all of them.
+        group_key: Metadata key of the source document; None takes the first of ``GROUP_KEYS`` that is there.
+
+    Raises:
+        DataError: A file is missing, a line cannot be used, or a judgement names an unknown id.
+    """
+    folder = Path(folder)
+    corpus = {passage.key: passage for passage in _read_corpus(folder / "corpus.jsonl", group_key)}
+    judgements = _read_judgements(folder / "qrels", qrels)
+    examples = [
+        _example(where, record, judgements.pop(query_id), corpus, group_key)
+        for query_id, where, record in _read_queries(folder / "queries.jsonl")
+        if query_id in judgements
+    ]
+    for query_id, judged in judgements.items():
+        _, where = next(iter(judged.values()))
+        raise DataError(where, f"query {query_id!r} is not in queries.jsonl", "Add it, or remove the judgement.")
+    return examples, list(corpus.values())
+
+
+def _identifier(where: str, record: Mapping[str, Any]) -> str:
+    if not isinstance(record.get("_id"), str | int):
+        raise DataError(where, 'the key "_id" is missing or no text', 'Add "_id".')
+    return str(record["_id"])
+
+
+def _group(record: Mapping[str, Any], group_key: str | None) -> str | None:
+    metadata = record.get("metadata")
+    if not isinstance(metadata, Mapping):
+        return None
+    keys = GROUP_KEYS if group_key is None else (group_key,)
+    return next((str(metadata[key]) for key in keys if metadata.get(key) is not None), None)
+
+
+def _read_corpus(path: Path, group_key: str | None) -> Iterator[Passage]:
+    seen: set[str] = set()
+    for where, record in read_records(path):
+        identifier = _identifier(where, record)
+        if identifier in seen:
+            raise DataError(where, f"the id {identifier!r} stands twice", "Give every passage an id of its own.")
+        seen.add(identifier)
+        title = record.get("title") or ""
+        text = required_text(where, {"text": f"{title}\n{record.get('text') or ''}".strip()}, "text")
+        yield Passage(text, node_id=identifier, group=_group(record, group_key))
+
+
+def _read_queries(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    seen: set[str] = set()
+    for where, record in read_records(path):
+        identifier = _identifier(where, record)
+        if identifier in seen:
+            raise DataError(where, f"the query id {identifier!r} stands twice", "Give every query an id of its own.")
+        seen.add(identifier)
+        yield identifier, where, record
+
+
+def _read_judgements(folder: Path, qrels: str | None) -> Judgements:
+    paths = sorted(folder.glob("*.tsv")) if qrels is None else [folder / f"{qrels}.tsv"]
+    if not paths:
+        raise DataError(str(folder), "no judgement file (*.tsv)", "Expected qrels/train.tsv or the like.")
+    judgements: Judgements = {}
+    for path in paths:
+        for where, query_id, passage_id, grade in _judgement_lines(path):
+            judgements.setdefault(query_id, {})[passage_id] = (grade, where)
+    return judgements
+
+
+def _judgement_lines(path: Path) -> Iterator[tuple[str, str, str, float]]:
+    for line_number, line in enumerate(read_text(path).split("\n"), start=1):
+        columns = line.rstrip("\r").split("\t")
+        if not line.strip() or (line_number == 1 and columns[-1] == "score"):
+            continue
+        where = f"{path} line {line_number}"
+        if len(columns) != 3:
+            raise DataError(where, f"{len(columns)} columns", "Expected query-id, corpus-id and score, tab-separated.")
+        yield where, columns[0], columns[1], number(where, "score", columns[2])
+
+
+def _example(
+    where: str,
+    record: dict[str, Any],
+    judged: dict[str, tuple[float, str]],
+    corpus: Mapping[str, Passage],
+    group_key: str | None,
+) -> RerankExample:
+    passages = [_judged(corpus, passage_id, grade, place) for passage_id, (grade, place) in judged.items()]
+    return RerankExample(
+        query_id=str(record["_id"]),
+        query=required_text(where, record, "text"),
+        positives=tuple(passage for passage in passages if (passage.label or 0) > 0),
+        negatives=tuple(passage for passage in passages if (passage.label or 0) <= 0),
+        group=_group(record, group_key),
+        where=where,
+    )
+
+
+def _judged(corpus: Mapping[str, Passage], passage_id: str, grade: float, where: str) -> Passage:
+    if passage_id not in corpus:
+        raise DataError(where, f"passage {passage_id!r} is not in corpus.jsonl", "Add it, or remove the judgement.")
+    known = corpus[passage_id]
+    return Passage(known.text, node_id=known.node_id, label=grade, group=known.group)
