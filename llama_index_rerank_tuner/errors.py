@@ -18,10 +18,8 @@ class DataError(RerankTunerError, ValueError):
         fix: What was expected, or what to do next.
 
     Example:
-        >>> raise DataError("train.jsonl line 41", '"score" is "yes"', "Expected a number (1 relevant, 0 not).")
-        Traceback (most recent call last):
-        ...
-        llama_index_rerank_tuner.errors.DataError: train.jsonl line 41: "score" is "yes". Expected a number (1 relevant, 0 not).
+        >>> print(DataError("train.jsonl line 41", '"score" is "yes"', "Expected a number (1 relevant, 0 not)."))
+        train.jsonl line 41: "score" is "yes". Expected a number (1 relevant, 0 not).
     """
 
     def __init__(self, where: str, problem: str, fix: str) -> None:

@@ -16,13 +16,13 @@ class Retrieved(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One passage as a model reads it.
+    """One passage.
 
     Four different numbers never share a field: ``label`` is a judgement, ``teacher_score`` a model's logit or another
     score to imitate, and ``retrieved`` holds each source's rank and score.
 
     Args:
-        text: The model text (already made by a ``TextContract`` when it came from a node).
+        text: Its content: bare text, or a node's text under the metadata mode of the data set's ``TextContract``.
         node_id: Id of the node or document; None for bare text.
         label: Human or LLM judgement: 0 and 1, or graded; None when nobody judged.
         teacher_score: Score to imitate; None when there is none.

@@ -59,10 +59,11 @@ class TextContract:
 
     def passage_text(self, passage: str | BaseNode) -> str:
         """Model text of a node, or of a passage that is already bare text."""
-        text = passage if isinstance(passage, str) else self._node_text(passage)
+        text = passage if isinstance(passage, str) else self.content(passage)
         return self.passage_template.replace("{passage}", text)
 
-    def _node_text(self, node: BaseNode) -> str:
+    def content(self, node: BaseNode) -> str:
+        """A node's text with the metadata that the mode asks for, before the template: what a ``Passage`` holds."""
         from llama_index.core.schema import MetadataMode
 
         return node.get_content(metadata_mode=MetadataMode(self.metadata_mode))

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def passage_of(node: BaseNode, contract: TextContract) -> Passage:
-    """A node as a passage: its model text under the contract, its id, and its source document as group."""
-    return Passage(contract.passage_text(node), node_id=node.node_id, group=node.ref_doc_id)
+    """A node as a passage: its content under the contract, its id, and its source document as group."""
+    return Passage(contract.content(node), node_id=node.node_id, group=node.ref_doc_id)
 
 
 def node_of(passage: Passage) -> TextNode:

@@ -27,7 +27,7 @@ class HardNegativeDatasetGenerator:
     may search more than that; what else they find is refused and counted.
 
     Negatives are drawn evenly from each question's window rather than from its very top, where unlabelled positives
-    are most common (RocketQA, Qu et al. 2021, section 4.2, found most of the unlabelled top to be relevant).
+    are most common (RocketQA, Qu et al. 2021, found about 70 % of the unlabelled top to be relevant).
 
     Args:
         nodes: The nodes that negatives may come from.

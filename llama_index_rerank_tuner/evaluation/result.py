@@ -1,0 +1,113 @@
+"""What a benchmark measured, with the figures people ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llama_index_rerank_tuner.errors import ConfigError
+from llama_index_rerank_tuner.evaluation.replay import Ranking
+from llama_index_rerank_tuner.evaluation.statistics import Estimate, cluster_bootstrap
+from llama_index_rerank_tuner.evaluation.verdict import Verdict, judge
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkResult:
+    """Every contestant's score on every question.
+
+    Args:
+        scores: Contestant to metric to question to value.
+        rankings: Contestant to question to its ranking.
+        qrels: Question to passage key to grade.
+        queries: Question to its text.
+        groups: Question to its source document.
+        without_candidates: Questions for which retrieval returned nothing; they score 0.
+        ceiling: Metric to the mean an oracle order of the candidates would reach.
+        reference: The contestant that changes are measured against.
+        samples: Bootstrap samples.
+        seed: Seed of the bootstrap.
+    """
+
+    scores: Mapping[str, Mapping[str, Mapping[str, float]]]
+    rankings: Mapping[str, Mapping[str, Ranking]]
+    qrels: Mapping[str, Mapping[str, int]]
+    queries: Mapping[str, str]
+    groups: Mapping[str, str]
+    without_candidates: int
+    ceiling: Mapping[str, float]
+    reference: str
+    samples: int = 5000
+    seed: int = 0
+
+    @property
+    def contestants(self) -> list[str]:
+        """Names, in the order they were given."""
+        return list(self.scores)
+
+    @property
+    def metrics(self) -> list[str]:
+        """Metric names."""
+        return list(self.scores[self.reference])
+
+    def mean(self, contestant: str, metric: str) -> Estimate:
+        """A contestant's mean with its interval."""
+        return cluster_bootstrap(self._values(contestant, metric), self.groups, self.samples, self.seed)
+
+    def difference(self, contestant: str, opponent: str, metric: str) -> Estimate:
+        """Paired difference of two contestants with its interval."""
+        theirs = self._values(opponent, metric)
+        paired = {query: value - theirs[query] for query, value in self._values(contestant, metric).items()}
+        return cluster_bootstrap(paired, self.groups, self.samples, self.seed)
+
+    def percent_change(self, contestant: str, metric: str) -> float | None:
+        """Change against the reference in percent; None where the reference scores 0."""
+        before = self.mean(self.reference, metric).value
+        return None if before == 0 else 100 * (self.mean(contestant, metric).value - before) / before
+
+    def verdict(self, contestant: str, opponents: Sequence[str], metric: str = "nDCG@10") -> Verdict:
+        """Judge a contestant against its opponents."""
+        return judge(contestant, metric, {each: self.difference(contestant, each, metric) for each in opponents})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything for a JSON report: means, intervals, changes, and every question's scores."""
+        return {
+            "schema": SCHEMA,
+            "questions": len(self.queries),
+            "groups": len(set(self.groups.values())),
+            "questions without candidates": self.without_candidates,
+            "ceiling": dict(self.ceiling),
+            "reference": self.reference,
+            "contestants": {name: self._summary(name) for name in self.contestants},
+            "per question": {
+                query: {"query": text, "group": self.groups[query], "scores": self._question(query)}
+                for query, text in self.queries.items()
+            },
+        }
+
+    def _values(self, contestant: str, metric: str) -> Mapping[str, float]:
+        for kind, name, known in (
+            ("contestant", contestant, self.contestants),
+            ("metric", metric, self.metrics),
+        ):
+            if name not in known:
+                raise ConfigError(f"There is no {kind} {name!r}; there are {', '.join(known)}.")
+        return self.scores[contestant][metric]
+
+    def _summary(self, name: str) -> dict[str, Any]:
+        summary = {}
+        for metric in self.metrics:
+            mean, change = self.mean(name, metric), self.difference(name, self.reference, metric)
+            summary[metric] = {
+                "mean": mean.value,
+                "interval": [mean.low, mean.high],
+                "change": change.value,
+                "change interval": [change.low, change.high],
+                "change percent": self.percent_change(name, metric),
+            }
+        return summary
+
+    def _question(self, query: str) -> dict[str, dict[str, float]]:
+        return {name: {m: self.scores[name][m][query] for m in self.metrics} for name in self.contestants}

@@ -1,0 +1,111 @@
+"""The torch backend: a sentence-transformers ``CrossEncoder`` that is ranked on its logits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama_index_rerank_tuner.errors import ConfigError, ScoreError
+from llama_index_rerank_tuner.models import load_failed, resolve_model
+
+if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder
+
+
+def load_cross_encoder(
+    model: str | Path,
+    *,
+    device: str | None = None,
+    max_length: int | None = None,
+    use_fp16: bool = False,
+    new_head: bool = False,
+    kwargs: Mapping[str, Any] | None = None,
+) -> CrossEncoder:
+    """Load a cross-encoder with one output.
+
+    Args:
+        model: Checkpoint directory or hub id.
+        device: ``cpu``, ``cuda``, ``mps``; None takes a GPU where there is one.
+        max_length: Longest pair in tokens; None for the model's own.
+        use_fp16: Load the weights in half precision (GPU only: a CPU computes it slowly).
+        new_head: Put a new one-output head on an encoder that has none.
+        kwargs: More arguments for ``CrossEncoder``.
+
+    Raises:
+        CheckpointNotFoundError: There is no such model.
+        ConfigError: The model has more than one output.
+    """
+    import torch
+    from sentence_transformers import CrossEncoder
+
+    path = resolve_model(model)
+    settings: dict[str, Any] = dict(kwargs or {})
+    if use_fp16:
+        settings["model_kwargs"] = {"torch_dtype": torch.float16, **settings.get("model_kwargs", {})}
+    if new_head:
+        settings["num_labels"] = 1
+    try:
+        loaded = CrossEncoder(path, device=device, max_length=max_length, **settings)
+    except (OSError, ValueError) as error:
+        raise load_failed(str(model), error) from error
+    if loaded.num_labels != 1:
+        raise ConfigError(
+            f"{model} has {loaded.num_labels} outputs; a reranker needs one. Choose a model with num_labels=1, "
+            "such as 'BAAI/bge-reranker-base'."
+        )
+    return loaded
+
+
+class TorchScorer:
+    """Scores pairs with a ``CrossEncoder``; safe to call from several threads.
+
+    Args:
+        model: The cross-encoder.
+        name: Name for error messages.
+        batch_size: Pairs scored at once.
+    """
+
+    def __init__(self, model: CrossEncoder, name: str, batch_size: int = 32) -> None:
+        if batch_size < 1:
+            raise ConfigError(f"batch_size must be a positive integer, got {batch_size}.")
+        self.model, self._name, self.batch_size = model, name, batch_size
+        self._lock = Lock()
+
+    @property
+    def name(self) -> str:
+        """Path or id of the model."""
+        return self._name
+
+    def __call__(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
+        """Logits of ``n`` (query, passage) pairs, shape ``(n,)``.
+
+        Raises:
+            ScoreError: The model gave a NaN or an infinite score.
+        """
+        if not pairs:
+            return np.empty(0)
+        from torch.nn import Identity
+
+        with self._lock:
+            scored = self.model.predict(
+                list(pairs), batch_size=self.batch_size, activation_fn=Identity(), show_progress_bar=False
+            )
+        logits = np.asarray(scored, dtype=np.float64).reshape(len(pairs))
+        if not np.isfinite(logits).all():
+            raise ScoreError(
+                f"{self.name} gave {int((~np.isfinite(logits)).sum())} NaN or infinite scores for {len(pairs)} "
+                "passages. The checkpoint is damaged or diverged in training: train again with a lower learning rate."
+            )
+        return logits
+
+    def activate(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Logits as the scores that the checkpoint's own activation shows (what ``predict`` returns)."""
+        import torch
+
+        activated: NDArray[np.float64] = self.model.activation_fn(torch.from_numpy(logits)).numpy()
+        return activated

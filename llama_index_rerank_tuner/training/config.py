@@ -1,0 +1,59 @@
+"""``FinetuneConfig``: every setting of a training run, with the default that suits a first try."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from llama_index_rerank_tuner.errors import ConfigError
+
+DEFAULT_MODEL = "cross-encoder/ms-marco-MiniLM-L6-v2"
+
+
+@dataclass(frozen=True, slots=True)
+class FinetuneConfig:
+    """Settings of ``finetune()``.
+
+    Args:
+        epochs: Passes over the labelled lists.
+        batch_size: Pairs a step; a step takes as many whole lists as fit, at least one.
+        learning_rate: Peak learning rate on the labels.
+        warmup_steps: Steps of warm-up, or a share of all steps when it is a float under 1.
+        weight_decay: AdamW's decay.
+        loss: ``listwise`` (cross-entropy over each question's list), ``bce`` (binary cross-entropy a pair), or
+            ``auto``: listwise where most questions have negatives.
+        train_length: Longest training pair in tokens; None takes 128 on a CPU and the contract's length on a GPU.
+            What is served keeps the contract's length.
+        evaluations_per_epoch: How often an epoch is validated.
+        warm_start_epochs: Passes over the imitation lists, when the model has a new head.
+        warm_start_learning_rate: Peak learning rate of the warm start.
+        seed: Seeds the head, the order and the dropout.
+
+    Raises:
+        ConfigError: A setting cannot work.
+    """
+
+    epochs: int = 2
+    batch_size: int = 48
+    learning_rate: float = 4e-5
+    warmup_steps: float = 0.1
+    weight_decay: float = 0.01
+    loss: Literal["auto", "listwise", "bce"] = "auto"
+    train_length: int | None = None
+    evaluations_per_epoch: int = 1
+    warm_start_epochs: int = 1
+    warm_start_learning_rate: float = 1e-4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "learning_rate", "evaluations_per_epoch", "warm_start_learning_rate"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} must be positive, got {getattr(self, name)}.")
+        if self.warmup_steps < 0 or self.warm_start_epochs < 0:
+            raise ConfigError("warmup_steps and warm_start_epochs must not be negative.")
+        if self.loss not in ("auto", "listwise", "bce"):
+            raise ConfigError(f"loss must be auto, listwise or bce, got {self.loss!r}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings for a JSON report."""
+        return asdict(self)
