@@ -26,9 +26,7 @@ def node_of(passage: Passage) -> TextNode:
     return TextNode(id_=passage.key, text=passage.text, relationships=source)
 
 
-def examples_of_questions(
-    passages: Sequence[Passage], questions: Iterable[Mapping[str, Any]]
-) -> list[RerankExample]:
+def examples_of_questions(passages: Sequence[Passage], questions: Iterable[Mapping[str, Any]]) -> list[RerankExample]:
     """Labelled questions over nodes: ``{"query": ..., "relevant_ids": [...]}``, optionally ``query_id`` and ``group``.
 
     Without a ``group`` a question belongs to the source document of its first relevant node.

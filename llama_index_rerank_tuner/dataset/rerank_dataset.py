@@ -44,7 +44,7 @@ class RerankDataset:
 
     examples: tuple[RerankExample, ...]
     corpus: tuple[Passage, ...]
-    contract: TextContract = TextContract(metadata_mode="none")
+    contract: TextContract
 
     @classmethod
     def build(
@@ -71,7 +71,7 @@ class RerankDataset:
             if example.query_id in seen:
                 raise DataError(example.place, f"the query id {example.query_id!r} stands twice", "Make ids unique.")
             seen.add(example.query_id)
-        return cls(identified, _gather(corpus, identified), contract or TextContract(metadata_mode="none"))
+        return cls(identified, _gather(corpus, identified), contract or TextContract("none"))
 
     @classmethod
     def from_triples(cls, path: str | Path) -> RerankDataset:

@@ -29,10 +29,8 @@ def parse_metric(name: str) -> Any:
     match = _NAME.fullmatch(name)
     if match is None or (match[2] is None and match[1] in ("Hit", "Recall")):
         raise ConfigError(f"No metric is called {name!r}. Choose from nDCG@k, MRR, MRR@k, Hit@k and Recall@k.")
-    measures = {
-        "nDCG": ir_measures.nDCG, "MRR": ir_measures.RR, "Hit": ir_measures.Success, "Recall": ir_measures.R
-    }  # fmt: skip
-    measure = measures[match[1]]
+    known = {"nDCG": "nDCG", "MRR": "RR", "Hit": "Success", "Recall": "R"}
+    measure = getattr(ir_measures, known[match[1]])
     return measure if match[2] is None else measure @ int(match[2])
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from llama_index_rerank_tuner.dataset import RerankDataset
 from llama_index_rerank_tuner.dataset.nodes import passage_of
-from llama_index_rerank_tuner.records import Passage, Retrieved, RerankExample
+from llama_index_rerank_tuner.records import Passage, RerankExample, Retrieved
 from llama_index_rerank_tuner.retrieval import retrieve_batch
 from llama_index_rerank_tuner.text import TextContract
 

@@ -12,7 +12,7 @@ from llama_index_rerank_tuner.dataset.nodes import passage_of
 from llama_index_rerank_tuner.errors import ConfigError
 from llama_index_rerank_tuner.mining.candidates import candidate_lists
 from llama_index_rerank_tuner.mining.report import MiningReport
-from llama_index_rerank_tuner.records import Passage, Retrieved, RerankExample
+from llama_index_rerank_tuner.records import Passage, RerankExample, Retrieved
 
 if TYPE_CHECKING:
     from llama_index.core.retrievers import BaseRetriever
@@ -119,9 +119,7 @@ class HardNegativeDatasetGenerator:
         return reason is None
 
 
-def _draw(
-    rng: random.Random, pool: Sequence[Passage], count: int, taken: set[str], answers: set[str]
-) -> list[Passage]:
+def _draw(rng: random.Random, pool: Sequence[Passage], count: int, taken: set[str], answers: set[str]) -> list[Passage]:
     """Draw ``count`` other passages at random, fewer where the pool has not as many."""
     drawn: list[Passage] = []
     for passage in rng.sample(pool, len(pool)) if count > 0 else []:

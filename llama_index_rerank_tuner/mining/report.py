@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -26,7 +25,12 @@ class MiningReport:
 
     def to_dict(self) -> dict[str, Any]:
         """The counts for a JSON report."""
-        return {name: dict(value) if isinstance(value, Mapping) else value for name, value in asdict(self).items()}
+        return {
+            "questions": self.questions,
+            "negatives": dict(self.negatives),
+            "refused": dict(self.refused),
+            "short": self.short,
+        }
 
     def __str__(self) -> str:
         """A table, one count a line."""

@@ -27,7 +27,7 @@ RETRIEVAL_SCORE = "retrieval_score"
 dispatcher = get_dispatcher(__name__)
 
 
-class FinetunedRerank(SentenceTransformerRerank):
+class FinetunedRerank(SentenceTransformerRerank):  # type: ignore[misc]  # upstream ships no types
     """Reranks nodes with a cross-encoder under its own text contract.
 
     It stands wherever LlamaIndex's ``SentenceTransformerRerank`` does. It returns new ``NodeWithScore`` objects and
@@ -92,18 +92,18 @@ class FinetunedRerank(SentenceTransformerRerank):
         if top_n < 1:
             raise ConfigError(f"top_n must be a positive integer, got {top_n}.")
         contract = contract or TextContract.load(model) or TextContract()
-        BaseNodePostprocessor.__init__(
-            self,
-            model=str(model),
-            top_n=top_n,
-            keep_retrieval_score=keep_retrieval_score,
-            cross_encoder_kwargs=cross_encoder_kwargs or {},
-            batch_size=batch_size,
-            use_fp16=use_fp16,
-            contract=contract,
-            mix=RankMix.load(model) if mix == "auto" else mix,
-            callback_manager=callback_manager or CallbackManager([]),
-        )
+        fields: dict[str, Any] = {
+            "model": str(model),
+            "top_n": top_n,
+            "keep_retrieval_score": keep_retrieval_score,
+            "cross_encoder_kwargs": cross_encoder_kwargs or {},
+            "batch_size": batch_size,
+            "use_fp16": use_fp16,
+            "contract": contract,
+            "mix": RankMix.load(model) if mix == "auto" else mix,
+            "callback_manager": callback_manager or CallbackManager([]),
+        }
+        BaseNodePostprocessor.__init__(self, **fields)
         self._device = device or ""
         self._scorer = scorer if scorer is not None else self._load_scorer(device)
 

@@ -28,9 +28,7 @@ def has_reranking_head(model_id: str) -> bool:
     return any(name.endswith(_HEADS) for name in config.architectures or ())
 
 
-def load_for_training(
-    model_id: str, new_head: bool, loss: str, max_length: int, device: str | None
-) -> CrossEncoder:
+def load_for_training(model_id: str, new_head: bool, loss: str, max_length: int, device: str | None) -> CrossEncoder:
     """Load the model with the activation that its loss trains through.
 
     A listwise loss knows only differences of logits, so its model shows them as they are; binary cross-entropy trains

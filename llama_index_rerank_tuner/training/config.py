@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from llama_index_rerank_tuner.errors import ConfigError
@@ -34,7 +34,7 @@ class FinetuneConfig:
     """
 
     epochs: int = 2
-    batch_size: int = 48
+    batch_size: int = 16
     learning_rate: float = 4e-5
     warmup_steps: float = 0.1
     weight_decay: float = 0.01
@@ -53,6 +53,15 @@ class FinetuneConfig:
             raise ConfigError("warmup_steps and warm_start_epochs must not be negative.")
         if self.loss not in ("auto", "listwise", "bce"):
             raise ConfigError(f"loss must be auto, listwise or bce, got {self.loss!r}.")
+
+    def overridden(self, **settings: Any) -> FinetuneConfig:
+        """A copy with the settings that are not None.
+
+        Example:
+            >>> FinetuneConfig(epochs=2).overridden(epochs=None, batch_size=8).batch_size
+            8
+        """
+        return replace(self, **{name: value for name, value in settings.items() if value is not None})
 
     def to_dict(self) -> dict[str, Any]:
         """The settings for a JSON report."""

@@ -6,7 +6,7 @@ import logging
 import time
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,10 +87,9 @@ class CrossEncoderFinetuneEngine:
     ) -> None:
         if (train_dataset is None) == (dataset is None):
             raise ConfigError("Give the training data as train_dataset= (or dataset=, not both).")
-        given = {
-            "batch_size": batch_size, "epochs": epochs, "learning_rate": learning_rate, "warmup_steps": warmup_steps
-        }  # fmt: skip
-        self.config = replace(config or FinetuneConfig(), **{k: v for k, v in given.items() if v is not None})
+        self.config = (config or FinetuneConfig()).overridden(
+            batch_size=batch_size, epochs=epochs, learning_rate=learning_rate, warmup_steps=warmup_steps
+        )
         train = _as_dataset(dataset if train_dataset is None else train_dataset)
         self.train_dataset, self.val_dataset = _with_validation(train, val_dataset, self.config.seed)
         self.contract = contract or train.contract

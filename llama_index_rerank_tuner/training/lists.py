@@ -75,9 +75,7 @@ def _lists(example: RerankExample, contract: TextContract) -> list[dict[str, Any
     return [_row(example.query, (each, *example.negatives), labels, contract) for each in example.positives]
 
 
-def _row(
-    query: str, passages: Sequence[Passage], labels: Sequence[float], contract: TextContract
-) -> dict[str, Any]:
+def _row(query: str, passages: Sequence[Passage], labels: Sequence[float], contract: TextContract) -> dict[str, Any]:
     docs = [contract.passage_text(passage.text) for passage in passages]
     return {"query": contract.query_text(query), "docs": docs, "label": list(labels)}
 

@@ -40,7 +40,7 @@ class RankingEvaluator(BaseEvaluator):
         hardware: TrainingHardware,
         batch_size: int = 32,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # upstream leaves it without annotations
         self.primary_metric = METRIC
         self.hardware, self.batch_size = hardware, batch_size
         self.qrels = {example.query_id: example.qrels for example in examples}
@@ -53,7 +53,7 @@ class RankingEvaluator(BaseEvaluator):
         given = sum(example.candidates is None for example in examples)
         self.lists = GIVEN if given == len(examples) else RETRIEVED if given == 0 else f"{RETRIEVED} and {GIVEN}"
 
-    def __call__(
+    def __call__(  # type: ignore[override]  # a cross-encoder is the only model that a pair can be given to
         self, model: CrossEncoder, output_path: str | None = None, epoch: int = -1, steps: int = -1
     ) -> dict[str, float]:
         """Score the model; returns ``{"nDCG@10": value}``, 0 where there is nothing to rank."""

@@ -19,7 +19,7 @@ from llama_index_rerank_tuner.dataset.formats.lines import (
     required_text,
 )
 from llama_index_rerank_tuner.errors import DataError
-from llama_index_rerank_tuner.records import Passage, Retrieved, RerankExample
+from llama_index_rerank_tuner.records import Passage, RerankExample, Retrieved
 
 
 def read_groups(path: str | Path) -> list[RerankExample]:

@@ -55,7 +55,9 @@ def _parse(where: str, text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(where, f"not valid JSON ({error})", "Expected one JSON object a line, or a JSON list.") from error
+        raise DataError(
+            where, f"not valid JSON ({error})", "Expected one JSON object a line, or a JSON list."
+        ) from error
 
 
 def _as_object(where: str, record: Any) -> dict[str, Any]:

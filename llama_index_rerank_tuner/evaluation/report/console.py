@@ -29,7 +29,9 @@ def benchmark_table(result: BenchmarkResult, metrics: Sequence[str] | None = Non
 
 def benchmark_summary(result: BenchmarkResult) -> str:
     """One line: how many questions, documents, and empty retrievals."""
-    empty = f"; {result.without_candidates} questions retrieved nothing and score 0" if result.without_candidates else ""
+    empty = (
+        f"; {result.without_candidates} questions retrieved nothing and score 0" if result.without_candidates else ""
+    )
     return f"{len(result.queries)} questions from {len(set(result.groups.values()))} groups{empty}"
 
 
@@ -46,6 +48,8 @@ def _change(result: BenchmarkResult, name: str, metric: str) -> str:
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)

@@ -50,7 +50,7 @@ def load_cross_encoder(
     if new_head:
         settings["num_labels"] = 1
     try:
-        loaded = CrossEncoder(path, device=device, max_length=max_length, **settings)
+        loaded: CrossEncoder = CrossEncoder(path, device=device, max_length=max_length, **settings)
     except (OSError, ValueError) as error:
         raise load_failed(str(model), error) from error
     if loaded.num_labels != 1:
@@ -107,5 +107,6 @@ class TorchScorer:
         """Logits as the scores that the checkpoint's own activation shows (what ``predict`` returns)."""
         import torch
 
-        activated: NDArray[np.float64] = self.model.activation_fn(torch.from_numpy(logits)).numpy()
+        activation: Any = self.model.activation_fn
+        activated: NDArray[np.float64] = activation(torch.from_numpy(logits)).numpy()
         return activated

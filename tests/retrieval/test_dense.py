@@ -1,0 +1,135 @@
+"""The dense source, with embeddings small enough to know by heart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from llama_index.core.embeddings import MockEmbedding
+from llama_index.core.schema import NodeWithScore, TextNode
+from numpy.typing import NDArray
+
+from llama_index_rerank_tuner.errors import ConfigError
+from llama_index_rerank_tuner.retrieval import DenseRetriever, embedding_encoder
+
+AXES = ["cat", "dog", "税"]
+
+
+class WordCounts:
+    """Embeds a text as its counts of three words, at unit length; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.asked.append(list(texts))
+        counts = np.array([[text.split().count(axis) for axis in AXES] for text in texts], dtype=np.float32)
+        unit: NDArray[np.float32] = counts / np.maximum(np.linalg.norm(counts, axis=1, keepdims=True), 1e-9)
+        return unit
+
+
+class CharacterCodes(MockEmbedding):
+    """Embeds a text by its first two characters, not at unit length; nothing for a blank one."""
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        codes = [float(ord(character) - 96) for character in text[:2]]
+        return [*codes, 0.0, 0.0][:2]
+
+
+def _retriever(texts: Sequence[str], top_k: int = 10) -> DenseRetriever:
+    return DenseRetriever([TextNode(id_=str(i), text=text) for i, text in enumerate(texts)], WordCounts(), top_k)
+
+
+def _pairs(found: Sequence[NodeWithScore]) -> list[tuple[str, float]]:
+    return [(each.node.node_id, round(each.score or 0.0, 6)) for each in found]
+
+
+def test_nodes_stand_by_their_cosine() -> None:
+    found = _retriever(["dog", "cat dog", "cat cat", "cat dog dog dog"]).retrieve("cat")
+    assert _pairs(found) == [("2", 1.0), ("1", 0.707107), ("3", 0.316228), ("0", 0.0)]
+
+
+def test_chinese_text_is_embedded_as_it_is() -> None:
+    assert _pairs(_retriever(["cat", "税", "税 cat"]).retrieve("税")) == [("1", 1.0), ("2", 0.707107), ("0", 0.0)]
+
+
+def test_ties_stand_in_node_order() -> None:
+    assert [id_ for id_, _ in _pairs(_retriever(["cat", "dog", "cat", "dog", "cat"]).retrieve("cat"))] == [
+        "0", "2", "4", "1", "3"
+    ]  # fmt: skip
+
+
+def test_top_k_cuts_the_list_and_may_exceed_the_corpus() -> None:
+    assert _pairs(_retriever(["dog", "cat", "cat dog"], 1).retrieve("cat")) == [("1", 1.0)]
+    assert len(_retriever(["dog", "cat"], 50).retrieve("cat")) == 2
+
+
+def test_nodes_and_a_batch_of_questions_are_each_embedded_in_one_call() -> None:
+    encode = WordCounts()
+    retriever = DenseRetriever([TextNode(text="cat"), TextNode(text="dog")], encode)
+    retriever.retrieve_batch(["dog", "cat"])
+    assert encode.asked == [["cat", "dog"], ["dog", "cat"]]
+
+
+def test_a_batch_finds_what_single_questions_find() -> None:
+    retriever = _retriever(["dog", "cat dog", "", "cat"], 3)
+    queries = ["cat", "dog cat", "", "unknown", "cat"]
+    assert [_pairs(found) for found in retriever.retrieve_batch(queries)] == [
+        _pairs(retriever.retrieve(query)) for query in queries
+    ]
+
+
+def test_metadata_is_embedded_with_the_text() -> None:
+    encode = WordCounts()
+    DenseRetriever([TextNode(text="cat", metadata={"title": "pets"})], encode)
+    assert encode.asked == [["title: pets\n\ncat"]]
+
+
+def test_an_empty_corpus_answers_nothing_and_embeds_nothing() -> None:
+    encode = WordCounts()
+    retriever = DenseRetriever([], encode)
+    assert retriever.retrieve("cat") == []
+    assert retriever.retrieve_batch(["cat", "dog"]) == [[], []]
+    assert encode.asked == []
+
+
+def test_no_question_gives_no_list() -> None:
+    assert _retriever(["cat"]).retrieve_batch([]) == []
+
+
+def test_an_async_app_can_ask() -> None:
+    async def app() -> list[NodeWithScore]:
+        return await _retriever(["dog", "cat"], 1).aretrieve("cat")
+
+    assert _pairs(asyncio.run(app())) == [("1", 1.0)]
+
+
+@pytest.mark.parametrize("top_k", [0, -1])
+def test_a_top_k_that_is_not_positive_is_refused(top_k: int) -> None:
+    with pytest.raises(ConfigError, match=f"similarity_top_k must be a positive integer, got {top_k}"):
+        _retriever(["cat"], top_k)
+
+
+def test_any_llama_index_embedding_becomes_unit_vectors() -> None:
+    vectors = embedding_encoder(MockEmbedding(embed_dim=4))(["one", "二", "three"])
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, np.full((3, 4), 0.5))
+    (vector,) = embedding_encoder(CharacterCodes(embed_dim=2))(["cd"])
+    np.testing.assert_allclose(vector, [0.6, 0.8])
+
+
+def test_more_texts_than_one_embedding_batch_stay_in_order() -> None:
+    encode = embedding_encoder(CharacterCodes(embed_dim=2, embed_batch_size=2))
+    np.testing.assert_allclose(encode(["a", "cd", "a", "cd", "a"])[:, 0], [1.0, 0.6, 1.0, 0.6, 1.0])
+
+
+def test_a_text_without_an_embedding_is_zero_rather_than_not_a_number() -> None:
+    assert embedding_encoder(CharacterCodes(embed_dim=2))([""]).tolist() == [[0.0, 0.0]]
+
+
+def test_a_dense_retriever_over_a_llama_index_embedding_ranks() -> None:
+    nodes = [TextNode(id_=text, text=text) for text in ("ab", "cd", "za")]
+    found = DenseRetriever(nodes, embedding_encoder(CharacterCodes(embed_dim=2)), 2).retrieve("cd")
+    assert [each.node.node_id for each in found] == ["cd", "ab"]

@@ -1,0 +1,155 @@
+"""The whole road on a tiny model and a lexical retriever: what it leaves behind, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llama_index.core.schema import NodeRelationship, NodeWithScore, RelatedNodeInfo, TextNode
+
+from llama_index_rerank_tuner import BM25JiebaRetriever, FinetuneConfig, RerankDataset, TuneResult, tune_reranker
+from llama_index_rerank_tuner.errors import CheckpointExistsError, ConfigError, DataError, RerankTunerWarning
+from tests.conftest import WORDS
+
+TOPICS = ["deadline", "fee", "form", "grant", "permit", "refund"]
+FAST = FinetuneConfig(epochs=1, learning_rate=1e-3, batch_size=32)
+
+
+def app_nodes() -> list[TextNode]:
+    return [
+        TextNode(
+            id_=f"{group}-{topic}",
+            text=f"{topic} rule of {WORDS[group]}",
+            metadata={"page": group},
+            relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=f"document-{group}")},
+        )
+        for group in range(12)
+        for topic in TOPICS
+    ]
+
+
+def app_questions() -> list[dict[str, Any]]:
+    return [
+        {"query": f"what {topic} of the {WORDS[group]}", "relevant_ids": [f"{group}-{topic}"]}
+        for group in range(12)
+        for topic in TOPICS
+    ]
+
+
+def tune(output: Path, model: str, **settings: Any) -> TuneResult:
+    nodes = app_nodes()
+    chosen: dict[str, Any] = {
+        "nodes": nodes,
+        "questions": app_questions(),
+        "retrievers": {"bm25": BM25JiebaRetriever(nodes, 20)},
+        "config": FAST,
+        "val": 12,
+        "test": 24,
+        "depth": 12,
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RerankTunerWarning)
+        return tune_reranker(model_id=model, output=output, **(chosen | settings))
+
+
+@pytest.fixture(scope="module")
+def tuned(tiny_models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> TuneResult:
+    return tune(tmp_path_factory.mktemp("run") / "out", str(tiny_models["encoder"]))
+
+
+def test_everything_promised_lies_in_the_output_folder(tuned: TuneResult) -> None:
+    names = {str(path.relative_to(tuned.output)) for path in tuned.output.rglob("*") if path.is_file()}
+    assert names >= {
+        "report.json",
+        "report.md",
+        "contestants.png",
+        "gap.png",
+        "train.jsonl",
+        "val.jsonl",
+        "test.jsonl",
+        "model/config.json",
+        "model/rerank_contract.json",
+        "model/training_report.json",
+        "model/mix.json",
+        "model/verdict.json",
+        "model/last/config.json",
+        "model/base/config.json",
+    }
+
+
+def test_all_five_contestants_stand_in_the_report(tuned: TuneResult) -> None:
+    report = json.loads((tuned.output / "report.json").read_text())
+    assert list(report["benchmark"]["contestants"]) == ["retriever", "base", "base + mix", "tuned", "tuned + mix"]
+    assert report["benchmark"]["questions"] == 24
+    assert report["verdict"] == tuned.verdict.outcome
+
+
+def test_nothing_of_a_held_out_document_is_taught(tuned: TuneResult) -> None:
+    train, *held_out = (RerankDataset.from_groups(tuned.output / f"{name}.jsonl") for name in ("train", "val", "test"))
+    groups = {example.group for side in held_out for example in side}
+    assert len(groups) == 6
+    for example in train:
+        assert example.negatives
+        assert groups.isdisjoint(passage.group for passage in (*example.positives, *example.negatives))
+
+
+def test_the_text_tuned_on_is_the_text_that_llamaindex_rerankers_score(tuned: TuneResult) -> None:
+    train = RerankDataset.from_groups(tuned.output / "train.jsonl")
+    texts = {node.node_id: node.get_content(metadata_mode="embed") for node in app_nodes()}
+    assert all(passage.text == texts[passage.key] for passage in train.corpus)
+    assert tuned.reranker.contract.metadata_mode == "embed"
+    assert tuned.reranker.contract.retriever == "bm25"
+
+
+def test_the_reranker_obeys_the_verdict(tuned: TuneResult) -> None:
+    if tuned.verdict.outcome == "better":
+        assert tuned.reranker.model == str(tuned.checkpoint)
+    elif tuned.verdict_alone.outcome != "better":
+        assert tuned.reranker.model == str(tuned.checkpoint / "base")
+    nodes = [NodeWithScore(node=node, score=1.0) for node in app_nodes()[:5]]
+    assert len(tuned.reranker.postprocess_nodes(nodes, query_str="what fee")) == 3
+
+
+def test_what_is_not_better_is_not_promoted(tiny_models: dict[str, Path], tmp_path: Path) -> None:
+    """A learning rate that cannot move the model: it equals its base, so there is no evidence, and a warning."""
+    nodes = app_nodes()
+    with pytest.warns(RerankTunerWarning, match="not proven better"):
+        result = tune_reranker(
+            nodes=nodes,
+            questions=app_questions(),
+            retrievers=BM25JiebaRetriever(nodes, 20),
+            model_id=str(tiny_models["cross-encoder"]),
+            output=tmp_path / "out",
+            config=FinetuneConfig(epochs=1, learning_rate=1e-12),
+            val=12,
+            test=24,
+        )
+    assert result.verdict.outcome != "better"
+    assert result.reranker.model == str(tiny_models["cross-encoder"])
+
+
+def test_an_earlier_run_is_not_overwritten_unasked(tuned: TuneResult, tiny_encoder: str) -> None:
+    before = (tuned.output / "report.json").read_bytes()
+    with pytest.raises(CheckpointExistsError):
+        tune(tuned.output, tiny_encoder)
+    assert (tuned.output / "report.json").read_bytes() == before
+
+
+def test_same_seed_same_mined_data(tuned: TuneResult, tiny_encoder: str, tmp_path: Path) -> None:
+    again = tune(tmp_path / "again", tiny_encoder)
+    assert (again.output / "train.jsonl").read_bytes() == (tuned.output / "train.jsonl").read_bytes()
+
+
+def test_data_and_nodes_at_once_or_neither_are_refused(learnable: RerankDataset) -> None:
+    with pytest.raises(ConfigError, match="either dataset="):
+        tune_reranker()
+    with pytest.raises(ConfigError, match="either dataset="):
+        tune_reranker(learnable, nodes=app_nodes(), questions=app_questions())
+
+
+def test_a_question_that_names_no_node_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="question 0: no node has the id 'nowhere'"):
+        tune_reranker(nodes=app_nodes(), questions=[{"query": "what", "relevant_ids": ["nowhere"]}], output=tmp_path)
