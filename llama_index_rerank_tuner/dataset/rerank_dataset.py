@@ -13,7 +13,7 @@ from llama_index_rerank_tuner.dataset.audit import Audit, audit
 from llama_index_rerank_tuner.dataset.coerce import coerce_examples
 from llama_index_rerank_tuner.dataset.formats.lines import read_records
 from llama_index_rerank_tuner.dataset.nodes import examples_of_questions, node_of, passage_of
-from llama_index_rerank_tuner.dataset.split import Size, Split, assign_groups, group_of, training_corpus
+from llama_index_rerank_tuner.dataset.split import Size, Split, assign_groups, group_of, teachable, training_corpus
 from llama_index_rerank_tuner.errors import DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample
 from llama_index_rerank_tuner.text import TextContract
@@ -79,9 +79,14 @@ class RerankDataset:
         return cls.build(_not_empty(path, formats.read_triples(path)))
 
     @classmethod
-    def from_groups(cls, path: str | Path) -> RerankDataset:
-        """Read ``{"query", "pos", "neg"}`` records from a JSONL file."""
-        return cls.build(_not_empty(path, formats.read_groups(path)))
+    def from_groups(cls, path: str | Path, contract: TextContract | None = None) -> RerankDataset:
+        """Read ``{"query", "pos", "neg"}`` records from a JSONL file.
+
+        Args:
+            path: The file.
+            contract: How its texts were made, where they came from nodes; None for bare strings.
+        """
+        return cls.build(_not_empty(path, formats.read_groups(path)), contract=contract)
 
     @classmethod
     def from_beir(cls, folder: str | Path, qrels: str | None = None, group_key: str | None = None) -> RerankDataset:
@@ -158,8 +163,9 @@ class RerankDataset:
         train, validation, testing = (
             tuple(e for e in self.examples if sides[group_of(e)] == side) for side in ("train", "val", "test")
         )
+        corpus = training_corpus(self.corpus, validation + testing)
         return Split(
-            train=replace(self, examples=train, corpus=training_corpus(self.corpus, validation + testing)),
+            train=replace(self, examples=teachable(train, corpus), corpus=corpus),
             val=replace(self, examples=validation),
             test=replace(self, examples=testing),
         )
@@ -216,6 +222,8 @@ def _gather(corpus: Iterable[Passage], examples: Sequence[RerankExample]) -> tup
     named = (p for e in examples for p in (*e.positives, *e.negatives, *(e.candidates or ())))
     for passage in (*map(_with_id, corpus), *named):
         known = gathered.setdefault(passage.key, Passage(passage.text, node_id=passage.node_id, group=passage.group))
+        if known.group is None and passage.group is not None:
+            gathered[passage.key] = replace(known, group=passage.group)
         if known.text != passage.text:
             raise DataError(
                 f"passage {passage.key!r}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from llama_index_rerank_tuner.errors import ConfigError, DataError
@@ -53,24 +53,53 @@ def assign_groups(examples: Sequence[RerankExample], val: Size, test: Size, seed
         sizes[group_of(example)] = sizes.get(group_of(example), 0) + 1
     groups = sorted(sizes)
     random.Random(seed).shuffle(groups)
-    sides, filled = {}, {"test": 0, "val": 0}
+    members: dict[str, list[str]] = {"test": [], "val": [], "train": []}
     for group in groups:
-        side = next((each for each in ("test", "val") if filled[each] < wanted[each]), "train")
-        sides[group] = side
-        filled[side] = filled.get(side, 0) + sizes[group]
-    if not filled.get("train"):
-        raise DataError("split", f"{len(groups)} groups are too few for three sides", "Add source documents.")
-    return sides
+        open_sides = [s for s in wanted if sum(sizes[g] for g in members[s]) < wanted[s] and sizes[group] <= wanted[s]]
+        members[open_sides[0] if open_sides else "train"].append(group)
+    _fill_empty_sides(members, [side for side in ("train", "test", "val") if wanted.get(side, 1)], sizes)
+    return {group: side for side, assigned in members.items() for group in assigned}
+
+
+def _fill_empty_sides(members: dict[str, list[str]], sides: Sequence[str], sizes: dict[str, int]) -> None:
+    """Give a side that got nothing the smallest group of the side that has most groups."""
+    if sum(map(len, members.values())) < len(sides):
+        raise DataError("split", f"there are too few groups for {len(sides)} sides", "Add source documents.")
+    for side in sides:
+        if not members[side]:
+            giver = max(members, key=lambda each: len(members[each]))
+            smallest = min(members[giver], key=lambda group: sizes[group])
+            members[giver].remove(smallest)
+            members[side].append(smallest)
 
 
 def _count(size: Size, total: int) -> int:
-    if size < 0 or (isinstance(size, float) and size >= 1):
+    if not size >= 0 or (isinstance(size, float) and size >= 1):
         raise ConfigError(f"A split size is a share under 1 or a number of questions, got {size!r}.")
-    return round(size * total) if isinstance(size, float) else size
+    if isinstance(size, int):
+        return size
+    return max(1, round(size * total)) if size else 0
 
 
 def training_corpus(corpus: Iterable[Passage], held_out: Sequence[RerankExample]) -> tuple[Passage, ...]:
-    """The passages that training may see: none of a held-out group, none that answers a held-out question."""
+    """The passages that training may see: none of a held-out group, none whose text answers a held-out question."""
     groups = {example.group for example in held_out if example.group is not None}
-    answers = {passage.key for example in held_out for passage in example.positives}
-    return tuple(p for p in corpus if p.key not in answers and (p.group is None or p.group not in groups))
+    answers = {passage.text for example in held_out for passage in example.positives}
+    return tuple(p for p in corpus if p.text not in answers and (p.group is None or p.group not in groups))
+
+
+def teachable(examples: Iterable[RerankExample], corpus: Iterable[Passage]) -> tuple[RerankExample, ...]:
+    """The training questions without the negatives and candidates that training may not see."""
+    allowed = {passage.key for passage in corpus}
+
+    def kept(passages: tuple[Passage, ...]) -> tuple[Passage, ...]:
+        return tuple(passage for passage in passages if passage.key in allowed)
+
+    return tuple(
+        replace(
+            example,
+            negatives=kept(example.negatives),
+            candidates=None if example.candidates is None else kept(example.candidates),
+        )
+        for example in examples
+    )

@@ -137,15 +137,11 @@ def test_unused_candidates_fill_up_where_no_other_node_is_left_to_draw() -> None
 
 
 def test_judged_negatives_stay_come_first_and_count_in() -> None:
-    generator = HardNegativeDatasetGenerator(NODES, FIRST_TEN, negatives_per_query=4)
-    negatives = _ids(generator.generate(_dataset({"q": [0]}, negatives=[9, 8])))
+    negatives = _ids(HardNegativeDatasetGenerator(NODES, FIRST_TEN).generate(_dataset({"q": [0]}, negatives=[9, 8])))
     assert negatives[:2] == ["n09", "n08"]
-    assert len(negatives) == len(set(negatives)) == 4
-
-
-def test_more_judged_negatives_than_asked_for_all_stay() -> None:
-    generator = HardNegativeDatasetGenerator(NODES, FIRST_TEN, negatives_per_query=1)
-    assert _ids(generator.generate(_dataset({"q": [0]}, negatives=[9, 8, 7]))) == ["n09", "n08", "n07"]
+    assert len(negatives) == len(set(negatives)) == 5
+    one = HardNegativeDatasetGenerator(NODES, FIRST_TEN, negatives_per_query=1)
+    assert _ids(one.generate(_dataset({"q": [0]}, negatives=[9, 8, 7]))) == ["n09", "n08", "n07"]
 
 
 def test_the_same_seed_gives_the_same_data_set_and_another_seed_another() -> None:
@@ -196,13 +192,10 @@ def test_a_question_without_a_positive_is_refused_by_name() -> None:
         HardNegativeDatasetGenerator(NODES, FIRST_TEN).generate(dataset)
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [{"negatives_per_query": -1}, {"random_negatives": -1}, {"random_negatives": 6}, {"top_k": 0}],
-)
-def test_counts_that_cannot_work_are_refused(settings: dict[str, int]) -> None:
+@pytest.mark.parametrize(("setting", "value"), [("random_negatives", -1), ("random_negatives", 6), ("top_k", 0)])
+def test_counts_that_cannot_work_are_refused(setting: str, value: int) -> None:
     with pytest.raises(ConfigError, match="Expected 0 <= random_negatives <= negatives_per_query"):
-        HardNegativeDatasetGenerator(NODES, FIRST_TEN, **settings)  # type: ignore[arg-type]
+        HardNegativeDatasetGenerator(NODES, FIRST_TEN, **{setting: value})  # type: ignore[arg-type]
 
 
 def test_no_nodes_and_no_retriever_are_refused() -> None:

@@ -54,6 +54,15 @@ def test_the_sources_are_summed_and_one_that_missed_a_passage_adds_nothing() -> 
     assert _teacher(example) == pytest.approx({"a": 7.5, "b": 2.5, "c": 5.0, "d": 0.0})
 
 
+def test_what_the_sources_are_called_makes_no_difference_to_the_last_bit() -> None:
+    scores = [{id_: ((i + 3) * (source + 7) % 11) / 7 for i, id_ in enumerate("abcdef")} for source in range(4)]
+    renamed = [
+        _lists({f"{name}{source}": each for source, each in enumerate(scores)}, from_top=6, at_random=0)
+        for name in ("bm", "dense", "x", "y", "z", "bm25-", "source ", "税")
+    ]
+    assert len({str(sorted(_teacher(examples[0]).items())) for examples in renamed}) == 1
+
+
 def test_negative_scores_are_a_scale_like_any_other() -> None:
     (example,) = _lists({"bm25": {"a": -1.0, "b": -2.0, "c": -5.0}}, from_top=3, at_random=0)
     assert _teacher(example) == {"a": 5.0, "b": 3.75, "c": 0.0}

@@ -83,7 +83,8 @@ def test_the_scorer_is_left_alone_when_everything_is_known_or_nothing_is_asked()
     cached([("q", "a")])
     cached([("q", "a")])
     nothing = cached([])
-    assert (nothing.shape, nothing.dtype) == ((0,), np.float64)
+    assert nothing.shape == (0,)
+    assert nothing.dtype == np.float64
     assert len(scorer.asked) == 1
 
 

@@ -41,7 +41,8 @@ def test_the_scale_of_the_scores_makes_no_difference(
     scores: list[float], factor: float, shift: float, weight: float
 ) -> None:
     mixed = RankMix(weight).combine(np.array(scores))
-    np.testing.assert_allclose(RankMix(weight).combine(np.array(scores) * factor + shift), mixed, atol=1e-6)
+    scaled = RankMix(weight).combine(np.array(scores) * factor + shift)
+    np.testing.assert_allclose(scaled - scaled[:1], mixed - mixed[:1], atol=1e-6)
 
 
 def test_a_mix_computed_by_hand() -> None:
@@ -78,19 +79,27 @@ def test_a_useless_scorer_beside_a_good_retriever_gets_weight_0() -> None:
     assert mix.evidence["nDCG@10 mixed, out of fold"] == pytest.approx(1.0)
 
 
-def test_a_useless_scorer_gets_a_small_weight_though_the_retriever_is_imperfect() -> None:
-    noise = np.random.default_rng(1)
-    lists = [_list(f"q{i}", noise.normal(size=20).tolist(), positive=min(19, int(noise.exponential(2)))) for i in range(200)]
-    assert fit_mix(lists).weight <= 0.15
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_useless_scorer_costs_an_imperfect_retriever_next_to_nothing(seed: int) -> None:
+    noise = np.random.default_rng(seed)
+    places = np.minimum(noise.exponential(2, size=150).astype(int), 19)
+    lists = [_list(f"q{i}", noise.normal(size=20).tolist(), positive=int(place)) for i, place in enumerate(places)]
+    mix = fit_mix(lists)
+    assert mix.weight <= 0.35
+    assert mix.evidence["nDCG@10 mixed, out of fold"] > mix.evidence["nDCG@10 retriever"] - 0.02
+    assert mix.evidence["nDCG@10 mixed, out of fold"] > mix.evidence["nDCG@10 reranker alone"] + 0.3
 
 
 def test_a_perfect_scorer_beside_a_bad_retriever_gets_a_high_weight() -> None:
-    lists = [_list(f"q{i}", [0.0] * 9 + [1.0], positive=9) for i in range(20)]
-    mix = fit_mix(lists, "bm25")
-    assert mix.weight > 0.5
+    # Six graded passages, worst first: only a weight above 0.6 puts all of them right.
+    keys, grades = tuple("abcdef"), np.arange(1.0, 7.0)
+    qrels = {key: int(grade) for key, grade in zip(keys, grades, strict=True)}
+    mix = fit_mix([ScoredList(f"q{i}", f"q{i}", keys, grades, qrels) for i in range(10)], "bm25")
+    assert mix.weight > 0.6
     assert mix.retriever == "bm25"
     assert mix.evidence["nDCG@10 mixed, out of fold"] == pytest.approx(1.0)
-    assert mix.evidence["nDCG@10 retriever"] == pytest.approx(1 / np.log2(11))
+    assert mix.evidence["nDCG@10 reranker alone"] == pytest.approx(1.0)
+    assert mix.evidence["nDCG@10 retriever"] < 0.8
 
 
 def test_the_evidence_of_every_question_comes_from_a_weight_chosen_without_it() -> None:
@@ -134,7 +143,7 @@ def test_the_same_seed_gives_the_same_mix() -> None:
 
 @pytest.mark.parametrize("lists", [[], [_list("a", [1.0, 0.0], 0, "g"), _list("b", [1.0, 0.0], 0, "g")]])
 def test_under_two_groups_cannot_be_cross_fitted(lists: list[ScoredList]) -> None:
-    with pytest.raises(DataError, match="groups cannot be cross-fitted.*Give at least two"):
+    with pytest.raises(DataError, match=r"groups cannot be cross-fitted.*Give at least two"):
         fit_mix(lists)
 
 
@@ -158,10 +167,10 @@ def test_a_checkpoint_without_a_mix_has_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "damaged",
-    [b"", b"{", b"[]", b"null", b"{}", b'{"weight": 2}', b'{"weight": "half"}', b'{"wait": 0.5}', b'{"weight": "\xff"}'],
+    [b"", b"{", b"[]", b"null", b"{}", b'{"weight": 2}', b'{"weight": "half"}', b'{"wait": 0.5}', b"\xff\xfe{}"],
 )
 def test_a_damaged_file_is_named_with_the_way_out(tmp_path: Path, damaged: bytes) -> None:
     (tmp_path / MIX_FILE).write_bytes(damaged)
-    with pytest.raises(DataError, match="not a mix .*Remove the file to serve without it") as error:
+    with pytest.raises(DataError, match=r"not a mix .*Remove the file to serve without it") as error:
         RankMix.load(tmp_path)
     assert str(tmp_path / MIX_FILE) in str(error.value)

@@ -48,9 +48,7 @@ def _fused(*lists: Sequence[str], top_k: int = 10) -> list[tuple[str, float | No
         ([[], []], []),
     ],
 )
-def test_a_score_is_the_sum_of_one_over_60_plus_rank(
-    lists: list[list[str]], expected: list[tuple[str, float]]
-) -> None:
+def test_a_score_is_the_sum_of_one_over_60_plus_rank(lists: list[list[str]], expected: list[tuple[str, float]]) -> None:
     fused = _fused(*lists)
     assert [node_id for node_id, _ in fused] == [node_id for node_id, _ in expected]
     assert [score for _, score in fused] == pytest.approx([score for _, score in expected])

@@ -35,7 +35,7 @@ def engine(data: RerankDataset, model: str, output: Path, **settings: Any) -> Cr
 def trained(
     learnable: RerankDataset, tiny_models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> CrossEncoderFinetuneEngine:
-    config = FinetuneConfig(epochs=12, learning_rate=3e-3, batch_size=32)
+    config = FinetuneConfig(epochs=6, learning_rate=3e-3, batch_size=16)
     output = tmp_path_factory.mktemp("trained") / "model"
     made = engine(learnable, str(tiny_models["cross-encoder"]), output, config=config)
     made.finetune()
@@ -64,7 +64,7 @@ def test_the_tuned_model_is_the_one_returned(trained: CrossEncoderFinetuneEngine
     reranker = trained.get_finetuned_model()
     assert isinstance(reranker, FinetunedRerank)
     assert (reranker.model, reranker.top_n) == (str(trained.model_output_path), 3)
-    logits = reranker.scorer([("what fee the city", "fee rule of form"), ("what fee the city", "permit rule of form")])
+    logits = reranker.scorer([("what fee the city", "fee rule of form"), ("what fee the city", "fee cat of form")])
     assert logits[0] > logits[1]
 
 
@@ -227,7 +227,7 @@ def test_training_that_harms_says_so(
 
 
 def test_a_healthy_run_gives_no_warning(learnable: RerankDataset, tiny_cross_encoder: str, tmp_path: Path) -> None:
-    config = FinetuneConfig(epochs=6, learning_rate=3e-3, batch_size=32)
+    config = FinetuneConfig(epochs=6, learning_rate=1e-3, batch_size=16)
     with warnings.catch_warnings():
         warnings.simplefilter("error", RerankTunerWarning)
         engine(learnable, tiny_cross_encoder, tmp_path / "model", config=config).finetune()

@@ -43,6 +43,8 @@ def read_beir(
     for query_id, judged in judgements.items():
         _, where = next(iter(judged.values()))
         raise DataError(where, f"query {query_id!r} is not in queries.jsonl", "Add it, or remove the judgement.")
+    if group_key is not None and all(each.group is None for each in (*examples, *corpus.values())):
+        raise DataError(str(folder), f"no metadata has the key {group_key!r}", "Give the key of the source document.")
     return examples, list(corpus.values())
 
 
@@ -89,7 +91,11 @@ def _read_judgements(folder: Path, qrels: str | None) -> Judgements:
     judgements: Judgements = {}
     for path in paths:
         for where, query_id, passage_id, grade in _judgement_lines(path):
-            judgements.setdefault(query_id, {})[passage_id] = (grade, where)
+            known, _ = judgements.setdefault(query_id, {}).setdefault(passage_id, (grade, where))
+            if known != grade:
+                raise DataError(
+                    where, f"{query_id!r} and {passage_id!r} are judged {known:g} and {grade:g}", "Keep one."
+                )
     return judgements
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from llama_index_rerank_tuner.dataset.formats.lines import (
     Located,
+    checked_text,
+    fresh_ids,
     number,
     optional_text,
     read_records,
@@ -37,19 +39,29 @@ def parse_groups(located: Iterable[Located]) -> list[RerankExample]:
     Raises:
         DataError: A record lacks a key, holds something that is no text, or its lists differ in length.
     """
-    return [_example(index, where, record) for index, (where, record) in enumerate(located)]
+    listed = list(located)
+    given = [optional_text(where, record, "query_id") for where, record in listed]
+    fresh = fresh_ids(given)
+    return [
+        _example(query_id if query_id is not None else next(fresh), where, record)
+        for query_id, (where, record) in zip(given, listed, strict=True)
+    ]
 
 
-def _example(index: int, where: str, record: dict[str, Any]) -> RerankExample:
-    candidates = record.get("candidates")
+def _example(query_id: str, where: str, record: dict[str, Any]) -> RerankExample:
+    candidates, metadata = record.get("candidates"), record.get("metadata") or {}
+    if not isinstance(candidates, list | None):
+        raise DataError(where, f'"candidates" is a {type(candidates).__name__}', "Expected a list of objects.")
+    if not isinstance(metadata, dict):
+        raise DataError(where, f'"metadata" is a {type(metadata).__name__}', "Expected an object.")
     return RerankExample(
-        query_id=optional_text(where, record, "query_id") or f"q{index}",
+        query_id=query_id,
         query=required_text(where, record, "query"),
         positives=_passages(where, record, "pos", label=1.0),
         negatives=_passages(where, record, "neg", label=0.0),
         candidates=None if candidates is None else tuple(_candidate(where, each) for each in candidates),
         group=optional_text(where, record, "group"),
-        metadata=record.get("metadata") or {},
+        metadata=metadata,
         where=where,
     )
 
@@ -61,8 +73,7 @@ def _passages(where: str, record: dict[str, Any], side: str, label: float) -> tu
     if isinstance(texts, str) or not isinstance(texts, list):
         raise DataError(where, f'"{side}" is a {type(texts).__name__}', "Expected a list of texts.")
     for text in texts:
-        if not isinstance(text, str) or not text.strip():
-            raise DataError(where, f'"{side}" holds {text!r}', "Expected texts that are not empty.")
+        checked_text(where, side, text)
     column = _column_reader(where, record, side, len(texts))
     return tuple(
         Passage(
@@ -95,7 +106,7 @@ def _column_reader(where: str, record: dict[str, Any], side: str, length: int) -
 def _retrieved(where: str, sources: Any) -> dict[str, Retrieved]:
     try:
         return {name: Retrieved(int(rank), float(score)) for name, (rank, score) in (sources or {}).items()}
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
         raise DataError(where, f"sources are {sources!r}", 'Expected {"bm25": [rank, score]}.') from error
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +76,30 @@ def required_text(where: str, record: dict[str, Any], key: str) -> str:
     if key not in record:
         present = ", ".join(map(str, record)) or "nothing"
         raise DataError(where, f'the key "{key}" is missing (it has {present})', f'Add "{key}".')
-    value = record[key]
+    return checked_text(where, key, record[key])
+
+
+def checked_text(where: str, name: str, value: Any) -> str:
+    """A text that is not empty and can be written as UTF-8.
+
+    Raises:
+        DataError: It is something else, or holds half of a surrogate pair.
+    """
     if not isinstance(value, str) or not value.strip():
-        raise DataError(where, f'"{key}" is {value!r}', "Expected a text that is not empty.")
+        raise DataError(where, f'"{name}" is {value!r}', "Expected a text that is not empty.")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(
+            where, f'"{name}" holds half a character at position {error.start}', "Write it again as UTF-8."
+        ) from error
     return value
+
+
+def fresh_ids(taken: Iterable[str | None]) -> Iterator[str]:
+    """Made-up query ids ``q0``, ``q1``, ... that are not taken."""
+    given = set(taken)
+    return (name for name in map("q{}".format, count()) if name not in given)
 
 
 def number(where: str, name: str, value: Any) -> float:

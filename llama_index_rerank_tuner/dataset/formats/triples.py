@@ -7,7 +7,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from llama_index_rerank_tuner.dataset.formats.lines import Located, number, optional_text, read_records, required_text
+from llama_index_rerank_tuner.dataset.formats.lines import (
+    Located,
+    fresh_ids,
+    number,
+    optional_text,
+    read_records,
+    required_text,
+)
 from llama_index_rerank_tuner.errors import DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample
 
@@ -38,8 +45,7 @@ def group_triples(located: Iterable[Located]) -> list[RerankExample]:
         if key not in gathered:
             places.append(where)
         gathered.setdefault(key, []).append(_judged_passage(where, record))
-    taken = {query_id for _, query_id, _ in gathered if query_id is not None}
-    fresh = (name for name in (f"q{count}" for count in range(len(gathered) * 2 + 1)) if name not in taken)
+    fresh = fresh_ids(query_id for _, query_id, _ in gathered)
     return [
         RerankExample(
             query_id=query_id if query_id is not None else next(fresh),
