@@ -72,18 +72,15 @@ def _learnable_records() -> list[dict[str, object]]:
     topics = ["deadline", "fee", "form", "grant", "permit", "refund"]
     for group in range(12):
         for topic in topics:
-            others = [each for each in topics if each != topic]
+            wrong = list(zip([each for each in topics if each != topic], ("cat", "dog", "month"), strict=False))
             records.append(
                 {
                     "query_id": f"g{group}-{topic}",
                     "query": f"what {topic} the city {WORDS[group]}",
                     "pos": [f"{topic} rule of {WORDS[group]}"],
-                    "neg": [
-                        f"{other} {wrong} of {WORDS[group]}"
-                        for other, wrong in zip(others, ("cat", "dog", "month"), strict=False)
-                    ],
+                    "neg": [f"{other} {word} of {WORDS[group]}" for other, word in wrong],
                     "pos_ids": [f"{group}-{topic}"],
-                    "neg_ids": [f"{group}-{other}-wrong" for other in others[:3]],
+                    "neg_ids": [f"{group}-{other}-{word}" for other, word in wrong],
                     "group": f"g{group}",
                 }
             )

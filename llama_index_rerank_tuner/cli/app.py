@@ -69,7 +69,7 @@ def run(
 @app.command()
 def demo(
     output: Output = Path("runs/demo"),
-    epochs: Epochs = 4,
+    epochs: Epochs = 2,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
@@ -82,10 +82,10 @@ def demo(
         load_handbook(),
         model_id="all-MiniLM-L6-v2",
         output=output,
-        depth=20,
-        val=48,
+        depth=15,
+        val=36,
         test=120,
-        config=FinetuneConfig(epochs=epochs, warm_start_epochs=2, batch_size=24, seed=seed),
+        config=FinetuneConfig(epochs=epochs, seed=seed),
         show_progress=True,
         overwrite=overwrite,
     )

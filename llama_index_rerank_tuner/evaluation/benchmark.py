@@ -12,7 +12,7 @@ from llama_index_rerank_tuner.dataset.split import group_of
 from llama_index_rerank_tuner.errors import ConfigError
 from llama_index_rerank_tuner.evaluation.replay import Ranking, replay
 from llama_index_rerank_tuner.evaluation.result import BenchmarkResult
-from llama_index_rerank_tuner.metrics import DEFAULT_METRICS, score_rankings
+from llama_index_rerank_tuner.metrics import DEFAULT_METRICS, parse_metric, score_rankings
 from llama_index_rerank_tuner.records import RerankExample
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class RerankBenchmark:
         seed: Seed of the bootstrap.
 
     Raises:
-        ConfigError: A question was never given candidates, or a reranker is called ``retriever``.
+        ConfigError: A question was never given candidates, a reranker is called ``retriever``, or a metric is unknown.
         DataError: A question has no positive.
     """
 
@@ -54,6 +54,8 @@ class RerankBenchmark:
         for example in dataset:
             if example.candidates is None:
                 raise ConfigError(f"{example.place} has no candidates: use mining.attach_candidates first.")
+        for metric in metrics:
+            parse_metric(metric)
         self.dataset, self.metrics = dataset, tuple(metrics)
         self.contestants: dict[str, BaseNodePostprocessor | None] = {RETRIEVER: None, **rerankers}
         self.show_progress, self.samples, self.seed = show_progress, samples, seed

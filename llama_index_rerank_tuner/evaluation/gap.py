@@ -33,6 +33,8 @@ def gap_cases(result: BenchmarkResult, before: str, after: str) -> list[GapCase]
         before: Name of the first contestant.
         after: Name of the second.
     """
+    for name in (before, after):
+        result.require_contestant(name)
     cases = []
     for query_id, query in result.queries.items():
         pairs = [_scores(result, name, query_id) for name in (before, after)]

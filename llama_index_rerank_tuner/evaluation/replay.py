@@ -37,13 +37,18 @@ class _Recorder(BaseNodePostprocessor):
 
     contestant: BaseNodePostprocessor | None = Field(default=None)
     _ranking: Ranking = PrivateAttr(default_factory=list)
+    _failure: Exception | None = PrivateAttr(default=None)
 
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         ranked = nodes
         if self.contestant is not None:
-            ranked = self.contestant.postprocess_nodes(nodes, query_bundle=query_bundle)
+            try:
+                ranked = self.contestant.postprocess_nodes(nodes, query_bundle=query_bundle)
+            except Exception as failure:
+                self._failure = failure
+                raise
         self._ranking = [(each.node.node_id, float(each.score or 0.0)) for each in ranked]
         return ranked
 
@@ -51,7 +56,8 @@ class _Recorder(BaseNodePostprocessor):
 def replay(example: RerankExample, contestant: BaseNodePostprocessor | None) -> Ranking:
     """Rank a question's candidates with one contestant; None keeps the retriever's order.
 
-    An empty candidate list, on which ``RetrieverEvaluator`` raises, gives an empty ranking.
+    Where ``RetrieverEvaluator`` raises because nothing was retrieved, or nothing passed the contestant, the ranking is
+    empty. A contestant's own error comes through as it is, not as the evaluator's async runner reports it.
     """
     if not example.candidates:
         return []
@@ -59,6 +65,13 @@ def replay(example: RerankExample, contestant: BaseNodePostprocessor | None) -> 
     evaluator = RetrieverEvaluator.from_metric_names(
         ["hit_rate"], retriever=ReplayRetriever(example.candidates), node_postprocessors=[recorder]
     )
-    result = evaluator.evaluate(example.query, [passage.key for passage in example.positives])
+    try:
+        result = evaluator.evaluate(example.query, [passage.key for passage in example.positives])
+    except Exception:
+        if recorder._failure is not None:
+            raise recorder._failure from None
+        if not recorder._ranking:
+            return []
+        raise
     scores = dict(recorder._ranking)
     return [(key, scores[key]) for key in result.retrieved_ids]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from llama_index_rerank_tuner.errors import ConfigError
@@ -52,6 +53,15 @@ class BenchmarkResult:
         """Metric names."""
         return list(self.scores[self.reference])
 
+    def require_contestant(self, name: str) -> None:
+        """Refuse a name that did not compete.
+
+        Raises:
+            ConfigError: Names those that did.
+        """
+        if name not in self.contestants:
+            raise ConfigError(f"There is no contestant {name!r}; there are {', '.join(self.contestants)}.")
+
     def mean(self, contestant: str, metric: str) -> Estimate:
         """A contestant's mean with its interval."""
         return cluster_bootstrap(self._values(contestant, metric), self.groups, self.samples, self.seed)
@@ -88,12 +98,9 @@ class BenchmarkResult:
         }
 
     def _values(self, contestant: str, metric: str) -> Mapping[str, float]:
-        for kind, name, known in (
-            ("contestant", contestant, self.contestants),
-            ("metric", metric, self.metrics),
-        ):
-            if name not in known:
-                raise ConfigError(f"There is no {kind} {name!r}; there are {', '.join(known)}.")
+        self.require_contestant(contestant)
+        if metric not in self.metrics:
+            raise ConfigError(f"There is no metric {metric!r}; there are {', '.join(self.metrics)}.")
         return self.scores[contestant][metric]
 
     def _summary(self, name: str) -> dict[str, Any]:
@@ -102,12 +109,17 @@ class BenchmarkResult:
             mean, change = self.mean(name, metric), self.difference(name, self.reference, metric)
             summary[metric] = {
                 "mean": mean.value,
-                "interval": [mean.low, mean.high],
+                "interval": _bounds(mean),
                 "change": change.value,
-                "change interval": [change.low, change.high],
+                "change interval": _bounds(change),
                 "change percent": self.percent_change(name, metric),
             }
         return summary
 
     def _question(self, query: str) -> dict[str, dict[str, float]]:
         return {name: {m: self.scores[name][m][query] for m in self.metrics} for name in self.contestants}
+
+
+def _bounds(estimate: Estimate) -> list[float] | None:
+    """The interval for JSON, which has no infinity; None where it is unbounded."""
+    return [estimate.low, estimate.high] if isfinite(estimate.low) and isfinite(estimate.high) else None

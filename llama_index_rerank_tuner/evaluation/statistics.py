@@ -37,7 +37,8 @@ def cluster_bootstrap(
     """Mean over questions, with a percentile interval from resampled groups.
 
     Questions about one document stand or fall together, so groups are drawn, not questions (Cameron, Gelbach and
-    Miller 2008, section II). For a difference between two systems, pass each question's own difference.
+    Miller 2008, section II). For a difference between two systems, pass each question's own difference. One group says
+    nothing about any other: its interval is unbounded.
 
     Args:
         values: Question to value.
@@ -54,12 +55,17 @@ def cluster_bootstrap(
     """
     if not values:
         raise ConfigError("There is no question to take a mean over.")
+    if samples < 1:
+        raise ConfigError(f"samples must be a positive number of bootstrap samples, got {samples}.")
     order = {group: index for index, group in enumerate(dict.fromkeys(groups[query] for query in values))}
     members = np.array([order[groups[query]] for query in values])
     sums = np.bincount(members, weights=np.array(list(values.values())))
     counts = np.bincount(members)
+    mean = float(sums.sum() / counts.sum())
+    if len(order) < 2:
+        return Estimate(mean, float("-inf"), float("inf"))
     drawn = np.random.default_rng(seed).integers(0, len(order), size=(samples, len(order)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     tail = 100 * (1 - CONFIDENCE) / 2
     low, high = np.percentile(means, [tail, 100 - tail])
-    return Estimate(float(sums.sum() / counts.sum()), float(low), float(high))
+    return Estimate(mean, float(low), float(high))

@@ -100,8 +100,10 @@ class HardNegativeDatasetGenerator:
         window = [passage for passage in found if self._usable(passage, taken, answers)][: self.top_k]
         wanted = max(0, self.negatives_per_query - len(judged))
         hard = rng.sample(window, min(len(window), max(0, wanted - self.random_negatives)))
-        taken |= {passage.key for passage in window}
-        mined = hard + _draw(rng, pool, wanted - len(hard), taken, answers)
+        drawn = _draw(rng, pool, wanted - len(hard), taken | {passage.key for passage in window}, answers)
+        chosen = {passage.key for passage in hard}
+        rest = [passage for passage in window if passage.key not in chosen]
+        mined = hard + drawn + rest[: wanted - len(hard) - len(drawn)]
         self.report.negatives.update(source for passage in mined for source in passage.retrieved)
         self.report.short += len(mined) < wanted
         return tuple(judged + mined)

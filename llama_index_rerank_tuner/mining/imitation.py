@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import fsum
 from typing import TYPE_CHECKING
 
 from llama_index_rerank_tuner.dataset.nodes import passage_of
@@ -66,10 +67,10 @@ def imitation_lists(
 
 
 def _with_teacher_scores(found: Sequence[Passage]) -> list[Passage]:
-    sources = {source for passage in found for source in passage.retrieved}
+    sources = sorted({source for passage in found for source in passage.retrieved})
     ranges = {source: _range(found, source) for source in sources}
     return [
-        replace(passage, teacher_score=sum(_normalised(passage, source, ranges[source]) for source in sources))
+        replace(passage, teacher_score=fsum(_normalised(passage, source, ranges[source]) for source in sources))
         for passage in found
     ]
 

@@ -105,7 +105,7 @@ def fit_mix(lists: Sequence[ScoredList], retriever: str | None = None, folds: in
     """Choose the weight that gives the best nDCG@10, cross-fitted over groups.
 
     The weight is the mean of the folds' choices, each made without its fold; the stored nDCG@10 is that of every
-    question under the weight chosen without it.
+    question under the weight chosen without it. Where that is no better than the retriever's, the weight is 0.
 
     Args:
         lists: Scored validation questions.
@@ -115,7 +115,10 @@ def fit_mix(lists: Sequence[ScoredList], retriever: str | None = None, folds: in
 
     Raises:
         DataError: There are under two groups to cross-fit on.
+        ConfigError: There are under two folds.
     """
+    if folds < 2:
+        raise ConfigError(f"folds must be at least 2, got {folds}.")
     groups = sorted({each.group for each in lists})
     if len(groups) < 2:
         raise DataError("mix", f"{len(groups)} validation groups cannot be cross-fitted", "Give at least two.")
@@ -136,7 +139,8 @@ def fit_mix(lists: Sequence[ScoredList], retriever: str | None = None, folds: in
         f"{METRIC} reranker alone": float(quality[-1].mean()),
         f"{METRIC} retriever": float(quality[0].mean()),
     }
-    return RankMix(round(float(np.mean(chosen)), 3), retriever, evidence)
+    helps = out_of_fold.mean() > quality[0].mean()
+    return RankMix(round(float(np.mean(chosen)), 3) if helps else 0.0, retriever, evidence)
 
 
 def _ndcg_under(mix: RankMix, lists: Sequence[ScoredList]) -> list[float]:

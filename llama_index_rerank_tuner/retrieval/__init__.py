@@ -2,14 +2,13 @@
 
 from llama_index_rerank_tuner.retrieval.batch import retrieve_batch
 from llama_index_rerank_tuner.retrieval.bm25 import BM25JiebaRetriever
-from llama_index_rerank_tuner.retrieval.dense import DenseRetriever, embedding_encoder, sentence_encoder
+from llama_index_rerank_tuner.retrieval.dense import DenseRetriever, sentence_encoder
 from llama_index_rerank_tuner.retrieval.fusion import FusionRetriever
 
 __all__ = [
     "BM25JiebaRetriever",
     "DenseRetriever",
     "FusionRetriever",
-    "embedding_encoder",
     "retrieve_batch",
     "sentence_encoder",
 ]

@@ -1,4 +1,4 @@
-"""Reciprocal rank fusion of several retrievers, keeping every source's own rank and score."""
+"""Reciprocal rank fusion of several retrievers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class FusionRetriever(BaseRetriever):
         nodes = {found.node.node_id: found.node for each in lists for found in each}
         scores = dict.fromkeys(nodes, 0.0)
         for each in lists:
-            for rank, found in enumerate(each, start=1):
-                scores[found.node.node_id] += 1 / (RRF_CONSTANT + rank)
+            for rank, node_id in enumerate(dict.fromkeys(found.node.node_id for found in each), start=1):
+                scores[node_id] += 1 / (RRF_CONSTANT + rank)
         best = sorted(nodes, key=lambda node_id: -scores[node_id])[: self.similarity_top_k]
         return [NodeWithScore(node=nodes[node_id], score=scores[node_id]) for node_id in best]

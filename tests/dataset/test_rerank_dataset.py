@@ -131,7 +131,7 @@ def test_the_nodes_handed_in_are_not_changed() -> None:
         ({"relevant_ids": ["n1"]}, '"query" is None'),
         ({"query": "", "relevant_ids": ["n1"]}, "\"query\" is ''"),
         ({"query": "q"}, '"relevant_ids" is None'),
-        ({"query": "q", "relevant_ids": []}, r'"relevant_ids" is \[\]'),
+        ({"query": "q", "relevant_ids": []}, '"relevant_ids" is []'),
         ({"query": "q", "relevant_ids": ["n1", "n9"]}, "no node has the id 'n9'"),
         ({"query": "q", "relevant_ids": 1}, "relevant_ids"),
         ({"query": 5, "relevant_ids": ["n1"]}, "query"),

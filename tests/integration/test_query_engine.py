@@ -96,10 +96,10 @@ def test_the_same_app_with_the_real_openai_embedding_class(
 def test_the_real_openai_embedding_class_serves_as_a_dense_source(openai_stub: ThreadingHTTPServer) -> None:
     from llama_index.embeddings.openai import OpenAIEmbedding
 
-    from llama_index_rerank_tuner.retrieval import DenseRetriever, embedding_encoder
+    from llama_index_rerank_tuner.retrieval import DenseRetriever
 
     embedding = OpenAIEmbedding(api_key="-", api_base=f"http://127.0.0.1:{openai_stub.server_address[1]}/v1")
-    retriever = DenseRetriever([TextNode(text=text) for text in TEXTS], embedding_encoder(embedding), 1)
+    retriever = DenseRetriever.from_embedding([TextNode(text=text) for text in TEXTS], embedding, 1)
     assert [each.node.get_content() for each in retriever.retrieve("the fee is ten")] == ["the fee is ten"]
 
 

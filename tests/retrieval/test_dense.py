@@ -12,7 +12,7 @@ from llama_index.core.schema import NodeWithScore, TextNode
 from numpy.typing import NDArray
 
 from llama_index_rerank_tuner.errors import ConfigError
-from llama_index_rerank_tuner.retrieval import DenseRetriever, embedding_encoder
+from llama_index_rerank_tuner.retrieval import DenseRetriever
 
 AXES = ["cat", "dog", "税"]
 
@@ -36,6 +36,9 @@ class CharacterCodes(MockEmbedding):
     def _get_text_embedding(self, text: str) -> list[float]:
         codes = [float(ord(character) - 96) for character in text[:2]]
         return [*codes, 0.0, 0.0][:2]
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        return self._get_text_embedding(query)
 
 
 def _retriever(texts: Sequence[str], top_k: int = 10) -> DenseRetriever:
@@ -112,24 +115,32 @@ def test_a_top_k_that_is_not_positive_is_refused(top_k: int) -> None:
         _retriever(["cat"], top_k)
 
 
-def test_any_llama_index_embedding_becomes_unit_vectors() -> None:
-    vectors = embedding_encoder(MockEmbedding(embed_dim=4))(["one", "二", "three"])
-    assert vectors.dtype == np.float32
-    np.testing.assert_allclose(vectors, np.full((3, 4), 0.5))
-    (vector,) = embedding_encoder(CharacterCodes(embed_dim=2))(["cd"])
-    np.testing.assert_allclose(vector, [0.6, 0.8])
+class QueriesReversed(CharacterCodes):
+    """Embeds a query otherwise than a text, as models with a query instruction do."""
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        return self._get_text_embedding(query[::-1])
+
+
+def _over(embedding: MockEmbedding, texts: Sequence[str], top_k: int = 10) -> DenseRetriever:
+    return DenseRetriever.from_embedding([TextNode(id_=text, text=text) for text in texts], embedding, top_k)
+
+
+def test_a_llama_index_embedding_ranks_by_cosine_whatever_its_lengths() -> None:
+    assert _pairs(_over(CharacterCodes(embed_dim=2), ["ab", "cd", "za"], 2).retrieve("cd")) == [
+        ("cd", 1.0),
+        ("ab", round((3 * 1 + 4 * 2) / (5 * 5**0.5), 6)),
+    ]
+
+
+def test_queries_go_through_the_embeddings_query_side() -> None:
+    assert _pairs(_over(QueriesReversed(embed_dim=2), ["ab", "ba"], 1).retrieve("ab")) == [("ba", 1.0)]
 
 
 def test_more_texts_than_one_embedding_batch_stay_in_order() -> None:
-    encode = embedding_encoder(CharacterCodes(embed_dim=2, embed_batch_size=2))
-    np.testing.assert_allclose(encode(["a", "cd", "a", "cd", "a"])[:, 0], [1.0, 0.6, 1.0, 0.6, 1.0])
+    found = _over(CharacterCodes(embed_dim=2, embed_batch_size=2), ["aa", "ab", "ba", "az", "za"]).retrieve("za")
+    assert _pairs(found)[0] == ("za", 1.0)
 
 
-def test_a_text_without_an_embedding_is_zero_rather_than_not_a_number() -> None:
-    assert embedding_encoder(CharacterCodes(embed_dim=2))([""]).tolist() == [[0.0, 0.0]]
-
-
-def test_a_dense_retriever_over_a_llama_index_embedding_ranks() -> None:
-    nodes = [TextNode(id_=text, text=text) for text in ("ab", "cd", "za")]
-    found = DenseRetriever(nodes, embedding_encoder(CharacterCodes(embed_dim=2)), 2).retrieve("cd")
-    assert [each.node.node_id for each in found] == ["cd", "ab"]
+def test_a_text_without_an_embedding_scores_zero_rather_than_not_a_number() -> None:
+    assert _pairs(_over(CharacterCodes(embed_dim=2), ["ab", ""]).retrieve("ab")) == [("ab", 1.0), ("", 0.0)]

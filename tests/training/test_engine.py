@@ -23,6 +23,7 @@ from llama_index_rerank_tuner.reranking import FinetunedRerank
 from llama_index_rerank_tuner.training import CrossEncoderFinetuneEngine, FinetuneConfig
 
 FAST = FinetuneConfig(epochs=1, learning_rate=1e-3, batch_size=32)
+HARSH = FinetuneConfig(epochs=2, learning_rate=1e-2, batch_size=4)
 
 
 def engine(data: RerankDataset, model: str, output: Path, **settings: Any) -> CrossEncoderFinetuneEngine:
@@ -220,7 +221,7 @@ def test_training_that_harms_says_so(
     )
     split = learnable.split(val=12, test=12)
     harmed = CrossEncoderFinetuneEngine(
-        flipped, split.val, model_id=str(trained.model_output_path), model_output_path=tmp_path / "model", config=FAST
+        flipped, split.val, model_id=str(trained.model_output_path), model_output_path=tmp_path / "model", config=HARSH
     )
     with pytest.warns(RerankTunerWarning, match="Training did not help"):
         harmed.finetune()

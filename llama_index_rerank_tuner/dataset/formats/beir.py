@@ -43,7 +43,8 @@ def read_beir(
     for query_id, judged in judgements.items():
         _, where = next(iter(judged.values()))
         raise DataError(where, f"query {query_id!r} is not in queries.jsonl", "Add it, or remove the judgement.")
-    if group_key is not None and all(each.group is None for each in (*examples, *corpus.values())):
+    grouped = [each.group for each in examples] + [each.group for each in corpus.values()]
+    if group_key is not None and not any(grouped):
         raise DataError(str(folder), f"no metadata has the key {group_key!r}", "Give the key of the source document.")
     return examples, list(corpus.values())
 

@@ -27,7 +27,7 @@ def plot_contestants(result: BenchmarkResult, path: str | Path, metric: str = "n
         axes.errorbar(mean.value, row, xerr=error, fmt="o", color=NEUTRAL, capsize=4)
         axes.annotate(f"{mean.value:.3f}", (mean.high, row), (6, 0), textcoords="offset points", va="center")
     axes.axvline(result.ceiling[metric], color=POSITIVE, linestyle="--", label="ceiling of these candidates")
-    axes.axvline(means[0].value, color="0.6", linestyle=":", label=result.reference)
+    axes.axvline(result.mean(result.reference, metric).value, color="0.6", linestyle=":", label=result.reference)
     axes.set_yticks(range(len(means)), result.contestants)
     axes.invert_yaxis()
     axes.set_xlabel(f"{metric}, mean and 95 % interval over {len(result.queries)} questions")
