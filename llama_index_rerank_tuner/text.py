@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from llama_index_rerank_tuner.errors import ConfigError, DataError
+from llama_index_rerank_tuner.errors import ConfigError
+from llama_index_rerank_tuner.json_files import read_record, write_json
 
 if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode
@@ -70,7 +70,7 @@ class TextContract:
 
     def save(self, checkpoint: str | Path) -> None:
         """Write ``rerank_contract.json`` into a checkpoint directory."""
-        (Path(checkpoint) / CONTRACT_FILE).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        write_json(Path(checkpoint) / CONTRACT_FILE, self)
 
     @classmethod
     def load(cls, checkpoint: str | Path) -> TextContract | None:
@@ -80,11 +80,4 @@ class TextContract:
             DataError: The file is there but is not a contract.
         """
         path = Path(checkpoint) / CONTRACT_FILE
-        if not path.is_file():
-            return None
-        try:
-            settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            known = {each.name for each in fields(cls)}
-            return cls(**{name: value for name, value in settings.items() if name in known})
-        except (ValueError, TypeError, AttributeError) as error:
-            raise DataError(str(path), f"not a text contract ({error})", "Restore the file, or tune again.") from error
+        return read_record(cls, path, "a text contract", "Restore the file, or tune again.")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama_index_rerank_tuner.errors import ConfigError, DataError
+from llama_index_rerank_tuner.json_files import read_record, write_json
 from llama_index_rerank_tuner.metrics import score_rankings
 
 MIX_FILE = "mix.json"
@@ -58,7 +58,7 @@ class RankMix:
 
     def save(self, checkpoint: str | Path) -> None:
         """Write ``mix.json`` into a checkpoint directory."""
-        (Path(checkpoint) / MIX_FILE).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        write_json(Path(checkpoint) / MIX_FILE, self)
 
     @classmethod
     def load(cls, checkpoint: str | Path) -> RankMix | None:
@@ -67,13 +67,7 @@ class RankMix:
         Raises:
             DataError: The file is there but is not a mix.
         """
-        path = Path(checkpoint) / MIX_FILE
-        if not path.is_file():
-            return None
-        try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
-            raise DataError(str(path), f"not a mix ({error})", "Remove the file to serve without it.") from error
+        return read_record(cls, Path(checkpoint) / MIX_FILE, "a mix", "Remove the file to serve without it.")
 
 
 def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:

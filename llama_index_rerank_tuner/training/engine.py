@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from llama_index_rerank_tuner.dataset import RerankDataset
 from llama_index_rerank_tuner.errors import ConfigError, NotTrainedError, RerankTunerWarning
+from llama_index_rerank_tuner.json_files import read_json, write_json
 from llama_index_rerank_tuner.models import resolve_model
 from llama_index_rerank_tuner.records import RerankExample
 from llama_index_rerank_tuner.text import TextContract
@@ -24,9 +25,7 @@ from llama_index_rerank_tuner.training.output import (
     REPORT_FILE,
     VERDICT_FILE,
     check_free,
-    read_json,
     staged,
-    write_json,
 )
 
 if TYPE_CHECKING:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from llama_index_rerank_tuner.errors import CheckpointExistsError, ConfigError
 
@@ -51,13 +49,3 @@ def staged(output: Path) -> Iterator[Path]:
         shutil.rmtree(replaced, ignore_errors=True)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON."""
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def read_json(path: Path) -> Any:
-    """Read JSON; None where there is no such file."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -91,7 +91,7 @@ def test_windows_lines_a_byte_order_mark_and_no_header_change_nothing(tmp_path: 
             "queries.jsonl",
             QUERIES + '{"_id": "q1", "text": "again"}',
             4,
-            "the query id 'q1' stands twice",
+            "the id 'q1' stands twice",
             "id of its own",
         ),
         (

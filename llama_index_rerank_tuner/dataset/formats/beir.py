@@ -37,7 +37,7 @@ def read_beir(
     judgements = _read_judgements(folder / "qrels", qrels)
     examples = [
         _example(where, record, judgements.pop(query_id), corpus, group_key)
-        for query_id, where, record in _read_queries(folder / "queries.jsonl")
+        for query_id, where, record in _identified(folder / "queries.jsonl")
         if query_id in judgements
     ]
     for query_id, judged in judgements.items():
@@ -64,23 +64,23 @@ def _group(record: Mapping[str, Any], group_key: str | None) -> str | None:
 
 
 def _read_corpus(path: Path, group_key: str | None) -> Iterator[Passage]:
-    seen: set[str] = set()
-    for where, record in read_records(path):
-        identifier = _identifier(where, record)
-        if identifier in seen:
-            raise DataError(where, f"the id {identifier!r} stands twice", "Give every passage an id of its own.")
-        seen.add(identifier)
+    for identifier, where, record in _identified(path):
         title = record.get("title") or ""
         text = required_text(where, {"text": f"{title}\n{record.get('text') or ''}".strip()}, "text")
         yield Passage(text, node_id=identifier, group=_group(record, group_key))
 
 
-def _read_queries(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _identified(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Every record with its id and its place.
+
+    Raises:
+        DataError: An id is missing, or stands twice.
+    """
     seen: set[str] = set()
     for where, record in read_records(path):
         identifier = _identifier(where, record)
         if identifier in seen:
-            raise DataError(where, f"the query id {identifier!r} stands twice", "Give every query an id of its own.")
+            raise DataError(where, f"the id {identifier!r} stands twice", "Give every record an id of its own.")
         seen.add(identifier)
         yield identifier, where, record
 

@@ -1,0 +1,61 @@
+"""Who competes: the base and the tuned model, each alone and mixed with the retriever's rank."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from llama_index_rerank_tuner.dataset import RerankDataset
+from llama_index_rerank_tuner.dataset.split import group_of
+from llama_index_rerank_tuner.reranking import FinetunedRerank, ScoredList, fit_mix
+from llama_index_rerank_tuner.reranking.cache import CachedScorer
+from llama_index_rerank_tuner.training import CrossEncoderFinetuneEngine
+
+BASE, BASE_MIX, TUNED, TUNED_MIX = "base", "base + mix", "tuned", "tuned + mix"
+
+
+def build_contestants(
+    engine: CrossEncoderFinetuneEngine, validation: RerankDataset, retriever: str, depth: int, device: str | None
+) -> dict[str, FinetunedRerank]:
+    """Base and tuned, each alone and with its own mix; the tuned model's mix is saved in its checkpoint.
+
+    A model with a new head and no warm start has no base: its head would be random.
+    """
+    models = {TUNED: (engine.model_output_path, TUNED_MIX)}
+    if not engine.report["new_head"] or engine.report["warm start pairs"]:
+        models = {BASE: (Path(engine.base_model_path), BASE_MIX), **models}
+    contestants = {}
+    for name, (path, mixed_name) in models.items():
+        model = _name_or_path(path, engine)
+        scorer = CachedScorer(FinetunedRerank(model, mix=None, contract=engine.contract, device=device).scorer)
+        alone = FinetunedRerank(model, depth, mix=None, contract=engine.contract, scorer=scorer)
+        mix = fit_mix(score_candidates(alone, validation), retriever, seed=engine.config.seed)
+        contestants[name] = alone
+        contestants[mixed_name] = FinetunedRerank(model, depth, mix=mix, contract=engine.contract, scorer=scorer)
+        if name == TUNED:
+            mix.save(path)
+    return contestants
+
+
+def _name_or_path(path: Path, engine: CrossEncoderFinetuneEngine) -> str:
+    return str(path) if path.is_dir() else engine.model_id
+
+
+def score_candidates(reranker: FinetunedRerank, dataset: RerankDataset) -> list[ScoredList]:
+    """Score every question's candidates in one call, which pads far less than one call a question.
+
+    The reranker's scorer is cached, so that the benchmark finds the scores there.
+    """
+    contract = reranker.contract
+    pairs = [
+        (contract.query_text(example.query), contract.passage_text(each.text))
+        for example in dataset
+        for each in example.candidates or ()
+    ]
+    scores, start, lists = reranker.scorer(pairs), 0, []
+    for example in dataset:
+        keys = tuple(each.key for each in example.candidates or ())
+        lists.append(
+            ScoredList(example.query_id, group_of(example), keys, scores[start : start + len(keys)], example.qrels)
+        )
+        start += len(keys)
+    return lists
