@@ -35,10 +35,10 @@ def read_record(record: type[RecordT], path: Path, what: str, fix: str) -> Recor
     Raises:
         DataError: The file is there but does not hold the record.
     """
+    if not path.is_file():
+        return None
     try:
         settings = read_json(path)
-        if settings is None:
-            return None
         known = {each.name for each in fields(record)}  # type: ignore[arg-type]
         return record(**{name: value for name, value in settings.items() if name in known})
     except (ValueError, TypeError, AttributeError) as error:

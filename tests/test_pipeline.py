@@ -47,7 +47,7 @@ def tune(output: Path, model: str, **settings: Any) -> TuneResult:
         "retrievers": {"bm25": BM25JiebaRetriever(nodes, 20)},
         "config": FAST,
         "val": 12,
-        "test": 24,
+        "test": 30,
         "depth": 12,
     }
     with warnings.catch_warnings():
@@ -67,9 +67,9 @@ def test_everything_promised_lies_in_the_output_folder(tuned: TuneResult) -> Non
         "report.md",
         "contestants.png",
         "gap.png",
-        "train.jsonl",
-        "val.jsonl",
-        "test.jsonl",
+        "data/train.jsonl",
+        "data/val.jsonl",
+        "data/test.jsonl",
         "model/config.json",
         "model/rerank_contract.json",
         "model/training_report.json",
@@ -83,21 +83,23 @@ def test_everything_promised_lies_in_the_output_folder(tuned: TuneResult) -> Non
 def test_all_five_contestants_stand_in_the_report(tuned: TuneResult) -> None:
     report = json.loads((tuned.output / "report.json").read_text())
     assert list(report["benchmark"]["contestants"]) == ["retriever", "base", "base + mix", "tuned", "tuned + mix"]
-    assert report["benchmark"]["questions"] == 24
+    assert report["benchmark"]["questions"] == 30
     assert report["verdict"] == tuned.verdict.outcome
 
 
 def test_nothing_of_a_held_out_document_is_taught(tuned: TuneResult) -> None:
-    train, *held_out = (RerankDataset.from_groups(tuned.output / f"{name}.jsonl") for name in ("train", "val", "test"))
+    train, *held_out = (
+        RerankDataset.from_groups(tuned.output / "data" / f"{name}.jsonl") for name in ("train", "val", "test")
+    )
     groups = {example.group for side in held_out for example in side}
-    assert len(groups) == 6
+    assert len(groups) == 7
     for example in train:
         assert example.negatives
         assert groups.isdisjoint(passage.group for passage in (*example.positives, *example.negatives))
 
 
 def test_the_text_tuned_on_is_the_text_that_llamaindex_rerankers_score(tuned: TuneResult) -> None:
-    train = RerankDataset.from_groups(tuned.output / "train.jsonl")
+    train = RerankDataset.from_groups(tuned.output / "data" / "train.jsonl")
     texts = {node.node_id: node.get_content(metadata_mode="embed") for node in app_nodes()}
     assert all(passage.text == texts[passage.key] for passage in train.corpus)
     assert tuned.reranker.contract.metadata_mode == "embed"
@@ -125,7 +127,7 @@ def test_what_is_not_better_is_not_promoted(tiny_models: dict[str, Path], tmp_pa
             output=tmp_path / "out",
             config=FinetuneConfig(epochs=1, learning_rate=1e-12),
             val=12,
-            test=24,
+            test=30,
         )
     assert result.verdict.outcome != "better"
     assert result.reranker.model == str(tiny_models["cross-encoder"])
@@ -140,7 +142,7 @@ def test_an_earlier_run_is_not_overwritten_unasked(tuned: TuneResult, tiny_encod
 
 def test_same_seed_same_mined_data(tuned: TuneResult, tiny_encoder: str, tmp_path: Path) -> None:
     again = tune(tmp_path / "again", tiny_encoder)
-    assert (again.output / "train.jsonl").read_bytes() == (tuned.output / "train.jsonl").read_bytes()
+    assert (again.output / "data" / "train.jsonl").read_bytes() == (tuned.output / "data" / "train.jsonl").read_bytes()
 
 
 def test_data_and_nodes_at_once_or_neither_are_refused(learnable: RerankDataset) -> None:
@@ -153,3 +155,52 @@ def test_data_and_nodes_at_once_or_neither_are_refused(learnable: RerankDataset)
 def test_a_question_that_names_no_node_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="question 0: no node has the id 'nowhere'"):
         tune_reranker(nodes=app_nodes(), questions=[{"query": "what", "relevant_ids": ["nowhere"]}], output=tmp_path)
+
+
+def test_a_file_of_the_users_is_never_overwritten(
+    learnable: RerankDataset, tiny_cross_encoder: str, tmp_path: Path
+) -> None:
+    mine = tmp_path / "train.jsonl"
+    learnable.to_groups(mine)
+    before = mine.read_bytes()
+    for overwrite in (False, True):
+        with pytest.raises(ConfigError, match="no earlier run"):
+            tune(tmp_path, tiny_cross_encoder, overwrite=overwrite)
+    assert mine.read_bytes() == before
+
+
+def test_a_retriever_over_other_node_ids_is_refused_before_training(tiny_cross_encoder: str, tmp_path: Path) -> None:
+    others = [TextNode(text=node.text) for node in app_nodes()]
+    with pytest.raises(ConfigError, match="their ids differ"):
+        tune(tmp_path / "out", tiny_cross_encoder, retrievers=BM25JiebaRetriever(others, 20))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"val": 6}, "validation got 1 source documents and needs 2"),
+        ({"test": 24}, "test got 4 source documents and needs 5"),
+        ({"test": 0}, "test got 0 source documents and needs 5"),
+        ({"top_n": 0}, "top_n must be a positive integer, got 0"),
+        ({"depth": 0}, "depth must be a positive integer, got 0"),
+        ({"negatives_per_query": 0}, "negatives_per_query must be a positive integer, got 0"),
+    ],
+)
+def test_what_would_fail_after_training_is_refused_before(
+    tiny_cross_encoder: str, tmp_path: Path, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises((ConfigError, DataError), match=message):
+        tune(tmp_path / "out", tiny_cross_encoder, **settings)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_retriever_is_asked_each_question_once(tiny_cross_encoder: str, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    class Counting(BM25JiebaRetriever):
+        def retrieve_batch(self, queries: Any) -> Any:
+            asked.extend(queries)
+            return super().retrieve_batch(queries)
+
+    tune(tmp_path / "out", tiny_cross_encoder, retrievers=Counting(app_nodes(), 20))
+    assert sorted(asked) == sorted(question["query"] for question in app_questions())

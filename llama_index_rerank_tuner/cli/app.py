@@ -18,7 +18,7 @@ app = typer.Typer(
     help="Tune a reranker on your documents, and prove it.",
 )
 
-Output = Annotated[Path, typer.Option(help="Directory for the checkpoint (model/), the mined data and the report.")]
+Output = Annotated[Path, typer.Option(help="Directory for the checkpoint (model/), the data used and the report.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in the output directory.")]
 Epochs = Annotated[int, typer.Option(help="Passes over the labelled lists.")]
 Seed = Annotated[int, typer.Option(help="Same data and seed, same split, negatives and start.")]

@@ -57,6 +57,6 @@ def result_lines(result: TuneResult) -> str:
             "",
             f"checkpoint  {result.checkpoint}",
             f"report      {result.output / 'report.json'}",
-            f"pictures    {result.output / 'contestants.png'}, {result.output / 'gap.png'}",
+            *(f"picture     {path}" for path in sorted(result.output.glob("*.png"))),
         ]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,12 +22,15 @@ from llama_index_rerank_tuner.text import TextContract
 if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode, TextNode
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class RerankDataset:
     """Questions with judged passages, over a corpus.
 
-    Make one with a ``from_...`` constructor. Every passage has an id: one that came without gets a hash of its text.
+    Make one with a ``from_...`` constructor. Every passage has an id: one that came without gets a hash of its text. A
+    question without a group belongs to the source document of its first positive, where that is known.
 
     Args:
         examples: The questions, in order.
@@ -159,6 +163,11 @@ class RerankDataset:
             test: Share or number of questions to test on.
             seed: Same seed, same split.
         """
+        if all(example.group is None for example in self.examples):
+            logger.warning(
+                "No question names its source document, so the split is by question: questions about one passage can "
+                "stand on both sides, and intervals take every question as independent."
+            )
         sides = assign_groups(self.examples, val, test, seed)
         train, validation, testing = (
             tuple(e for e in self.examples if sides[group_of(e)] == side) for side in ("train", "val", "test")
@@ -203,8 +212,10 @@ def _not_empty(path: str | Path, examples: Sequence[RerankExample]) -> Sequence[
 
 def _with_ids(example: RerankExample) -> RerankExample:
     candidates = None if example.candidates is None else tuple(map(_with_id, example.candidates))
+    of_answer = next((passage.group for passage in example.positives if passage.group is not None), None)
     return replace(
         example,
+        group=example.group if example.group is not None else of_answer,
         positives=tuple(map(_with_id, example.positives)),
         negatives=tuple(map(_with_id, example.negatives)),
         candidates=candidates,

@@ -38,6 +38,7 @@ class _Recorder(BaseNodePostprocessor):
     contestant: BaseNodePostprocessor | None = Field(default=None)
     _ranking: Ranking = PrivateAttr(default_factory=list)
     _failure: Exception | None = PrivateAttr(default=None)
+    _asked: bool = PrivateAttr(default=False)
 
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
@@ -49,6 +50,7 @@ class _Recorder(BaseNodePostprocessor):
             except Exception as failure:
                 self._failure = failure
                 raise
+        self._asked = True
         self._ranking = [(each.node.node_id, float(each.score or 0.0)) for each in ranked]
         return ranked
 
@@ -70,7 +72,7 @@ def replay(example: RerankExample, contestant: BaseNodePostprocessor | None) -> 
     except Exception:
         if recorder._failure is not None:
             raise recorder._failure from None
-        if not recorder._ranking:
+        if recorder._asked and not recorder._ranking:
             return []
         raise
     scores = dict(recorder._ranking)

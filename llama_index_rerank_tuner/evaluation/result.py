@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 from llama_index_rerank_tuner.errors import ConfigError
@@ -122,4 +121,4 @@ class BenchmarkResult:
 
 def _bounds(estimate: Estimate) -> list[float] | None:
     """The interval for JSON, which has no infinity; None where it is unbounded."""
-    return [estimate.low, estimate.high] if isfinite(estimate.low) and isfinite(estimate.high) else None
+    return [estimate.low, estimate.high] if estimate.bounded else None

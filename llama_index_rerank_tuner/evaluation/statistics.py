@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 
 from llama_index_rerank_tuner.errors import ConfigError
 
 CONFIDENCE = 0.95
+MIN_GROUPS = 5
+"""Under five groups no interval can be trusted: it is left unbounded, so that nothing follows from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,11 @@ class Estimate:
     value: float
     low: float
     high: float
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there were groups enough for an interval."""
+        return isfinite(self.low) and isfinite(self.high)
 
     @property
     def above_zero(self) -> bool:
@@ -37,8 +45,9 @@ def cluster_bootstrap(
     """Mean over questions, with a percentile interval from resampled groups.
 
     Questions about one document stand or fall together, so groups are drawn, not questions (Cameron, Gelbach and
-    Miller 2008, section II). For a difference between two systems, pass each question's own difference. One group says
-    nothing about any other: its interval is unbounded.
+    Miller 2008, section II). The percentiles are widened for few groups, as the t distribution is wider than the normal
+    (the expanded percentile interval of Hesterberg 2015). For a difference between two systems, pass each question's
+    own difference.
 
     Args:
         values: Question to value.
@@ -50,7 +59,8 @@ def cluster_bootstrap(
         ConfigError: There is no question.
 
     Example:
-        >>> cluster_bootstrap({"a": 1.0, "b": 1.0}, {"a": "x", "b": "y"})
+        >>> questions = "abcdef"
+        >>> cluster_bootstrap(dict.fromkeys(questions, 1.0), {question: question for question in questions})
         Estimate(value=1.0, low=1.0, high=1.0)
     """
     if not values:
@@ -62,10 +72,18 @@ def cluster_bootstrap(
     sums = np.bincount(members, weights=np.array(list(values.values())))
     counts = np.bincount(members)
     mean = float(sums.sum() / counts.sum())
-    if len(order) < 2:
+    if len(order) < MIN_GROUPS:
         return Estimate(mean, float("-inf"), float("inf"))
     drawn = np.random.default_rng(seed).integers(0, len(order), size=(samples, len(order)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    tail = 100 * (1 - CONFIDENCE) / 2
+    tail = 100 * _expanded_tail(len(order))
     low, high = np.percentile(means, [tail, 100 - tail])
     return Estimate(mean, float(low), float(high))
+
+
+def _expanded_tail(groups: int) -> float:
+    """The share to cut at each end so that a percentile interval covers as a t interval over the groups does."""
+    from scipy.stats import norm, t
+
+    quantile = t.ppf((1 + CONFIDENCE) / 2, groups - 1)
+    return float(norm.cdf(-quantile * (groups / (groups - 1)) ** 0.5))

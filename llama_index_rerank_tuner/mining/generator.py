@@ -94,9 +94,11 @@ class HardNegativeDatasetGenerator:
         self, example: RerankExample, found: Sequence[Passage], pool: Sequence[Passage]
     ) -> tuple[Passage, ...]:
         rng = random.Random(f"{self.seed}:{example.query_id}")
-        judged = list(example.negatives)
-        taken = {passage.key for passage in (*example.positives, *judged)}
         answers = {passage.text for passage in example.positives}
+        judged = [passage for passage in example.negatives if passage.text not in answers]
+        if len(judged) < len(example.negatives):
+            self.report.refused["judged both ways"] += len(example.negatives) - len(judged)
+        taken = {passage.key for passage in (*example.positives, *judged)}
         window = [passage for passage in found if self._usable(passage, taken, answers)][: self.top_k]
         wanted = max(0, self.negatives_per_query - len(judged))
         hard = rng.sample(window, min(len(window), max(0, wanted - self.random_negatives)))

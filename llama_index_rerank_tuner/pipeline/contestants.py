@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from llama_index_rerank_tuner.dataset import RerankDataset
 from llama_index_rerank_tuner.dataset.split import group_of
 from llama_index_rerank_tuner.reranking import FinetunedRerank, ScoredList, fit_mix
@@ -20,24 +18,19 @@ def build_contestants(
 
     A model with a new head and no warm start has no base: its head would be random.
     """
-    models = {TUNED: (engine.model_output_path, TUNED_MIX)}
+    models = {TUNED: (str(engine.model_output_path), TUNED_MIX)}
     if not engine.report["new_head"] or engine.report["warm start pairs"]:
-        models = {BASE: (Path(engine.base_model_path), BASE_MIX), **models}
+        models = {BASE: (engine.base_model_path, BASE_MIX), **models}
     contestants = {}
-    for name, (path, mixed_name) in models.items():
-        model = _name_or_path(path, engine)
+    for name, (model, mixed_name) in models.items():
         scorer = CachedScorer(FinetunedRerank(model, mix=None, contract=engine.contract, device=device).scorer)
         alone = FinetunedRerank(model, depth, mix=None, contract=engine.contract, scorer=scorer)
         mix = fit_mix(score_candidates(alone, validation), retriever, seed=engine.config.seed)
         contestants[name] = alone
         contestants[mixed_name] = FinetunedRerank(model, depth, mix=mix, contract=engine.contract, scorer=scorer)
         if name == TUNED:
-            mix.save(path)
+            mix.save(model)
     return contestants
-
-
-def _name_or_path(path: Path, engine: CrossEncoderFinetuneEngine) -> str:
-    return str(path) if path.is_dir() else engine.model_id
 
 
 def score_candidates(reranker: FinetunedRerank, dataset: RerankDataset) -> list[ScoredList]:

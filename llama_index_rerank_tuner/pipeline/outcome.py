@@ -56,12 +56,11 @@ def judged(
     verdict = benchmark.verdict(TUNED_MIX, [RETRIEVER, *bases])
     alone = benchmark.verdict(TUNED, [RETRIEVER, *bases[:1]])
     chosen = TUNED_MIX if verdict.outcome == "better" else BASE_MIX
-    path, mix = engine.model_output_path, RankMix(0.0)
+    model, mix = str(engine.model_output_path), RankMix(0.0)
     if chosen in rerankers:
-        path, mix = Path(rerankers[chosen].model), rerankers[chosen].mix or mix
+        model, mix = rerankers[chosen].model, rerankers[chosen].mix or mix
     if verdict.outcome != "better":
         _warn_of_fallback(verdict, mix)
-    model = str(path) if path.is_dir() else engine.model_id
     reranker = FinetunedRerank(model, top_n, mix=mix, contract=engine.contract, device=engine.device)
     return TuneResult(reranker, verdict, alone, benchmark, engine.model_output_path, output)
 
@@ -78,9 +77,9 @@ def _warn_of_fallback(verdict: Verdict, mix: RankMix) -> None:
 
 def save_data(output: Path, training: RerankDataset, validation: RerankDataset, testing: RerankDataset) -> None:
     """Write the mined training data and the candidates of validation and test, as groups files."""
-    output.mkdir(parents=True, exist_ok=True)
+    (output / "data").mkdir(parents=True, exist_ok=True)
     for name, dataset in (("train", training), ("val", validation), ("test", testing)):
-        dataset.to_groups(output / f"{name}.jsonl")
+        dataset.to_groups(output / "data" / f"{name}.jsonl")
 
 
 def save_report(result: TuneResult, mining: MiningReport, engine: CrossEncoderFinetuneEngine) -> None:

@@ -8,15 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llama_index_rerank_tuner.dataset import RerankDataset
-from llama_index_rerank_tuner.dataset.split import Size, Split
-from llama_index_rerank_tuner.errors import ConfigError
+from llama_index_rerank_tuner.dataset.split import Size, Split, group_of
+from llama_index_rerank_tuner.errors import ConfigError, DataError
 from llama_index_rerank_tuner.evaluation import RerankBenchmark
+from llama_index_rerank_tuner.evaluation.statistics import MIN_GROUPS
 from llama_index_rerank_tuner.mining import HardNegativeDatasetGenerator, attach_candidates, imitation_lists
 from llama_index_rerank_tuner.models import MINILM
 from llama_index_rerank_tuner.pipeline.contestants import BASE, TUNED, build_contestants, score_candidates
 from llama_index_rerank_tuner.pipeline.outcome import TuneResult, judged, save_data, save_report
 from llama_index_rerank_tuner.records import RerankExample
-from llama_index_rerank_tuner.retrieval import BM25JiebaRetriever, DenseRetriever, FusionRetriever, sentence_encoder
+from llama_index_rerank_tuner.retrieval import (
+    BM25JiebaRetriever,
+    DenseRetriever,
+    FusionRetriever,
+    RememberingRetriever,
+    sentence_encoder,
+)
 from llama_index_rerank_tuner.training import CrossEncoderFinetuneEngine, FinetuneConfig
 from llama_index_rerank_tuner.training.backbone import has_reranking_head
 from llama_index_rerank_tuner.training.output import check_free
@@ -57,7 +64,7 @@ def tune_reranker(
         retrievers: The app's retriever, or several by name, which are fused by reciprocal rank. They must search the
             same nodes. None takes BM25 and all-MiniLM-L6-v2 embeddings.
         model_id: Cross-encoder or encoder to tune. An encoder gets a new head and a warm start.
-        output: Directory for the checkpoint (``model/``), the mined data and the report.
+        output: Directory for the checkpoint (``model/``), the mined data (``data/``) and the report.
         depth: Candidates a query is reranked over.
         top_n: Nodes that the returned reranker returns.
         val: Share or number of questions to validate on; whole groups.
@@ -72,27 +79,33 @@ def tune_reranker(
         The reranker that obeys the verdict, the verdict, and the figures behind it.
 
     Raises:
-        ConfigError: Neither or both of ``dataset`` and ``nodes`` are given.
+        ConfigError: Neither or both of ``dataset`` and ``nodes`` are given, a count is not positive, or the retriever
+            searches other nodes.
         DataError: The data cannot be used; the message says where and what to do.
         CheckpointExistsError: ``output`` holds a run, and ``overwrite`` is False.
         CheckpointNotFoundError: There is no such model.
     """
     config = config or FinetuneConfig()
-    output = Path(output)
-    check_free(output / "model", overwrite)
+    output = Path(output).expanduser()
+    _check_request(output, overwrite, depth=depth, top_n=top_n, negatives_per_query=negatives_per_query)
     new_head = not has_reranking_head(model_id)
     labelled = _dataset(dataset, nodes, questions)
     labelled.require_positives()
     split = labelled.split(val=val, test=test, seed=config.seed)
-    sources, serving = _retrieval(labelled, nodes, retrievers, depth, show_progress)
-    name = " + ".join(sources)
-    validation = attach_candidates(split.val, serving, name, show_progress)
-    testing = attach_candidates(split.test, serving, name, show_progress)
+    _check_held_out(split)
+    sources = _sources(labelled, nodes, retrievers, show_progress)
+    serving, name = FusionRetriever(sources, similarity_top_k=depth), " + ".join(sources)
+    validation = attach_candidates(split.val, serving, name)
+    testing = attach_candidates(split.test, serving, name)
+    _check_same_nodes(labelled, validation)
     generator = HardNegativeDatasetGenerator(
-        split.train.nodes(), sources, negatives_per_query=negatives_per_query, seed=config.seed
+        split.train.nodes(),
+        sources,
+        negatives_per_query=negatives_per_query,
+        random_negatives=min(1, negatives_per_query - 1),
+        seed=config.seed,
     )
     training = generator.generate(split.train)
-    save_data(output, training, validation, testing)
     engine = CrossEncoderFinetuneEngine(
         training,
         validation,
@@ -106,6 +119,7 @@ def tune_reranker(
         device=device,
     )
     engine.finetune()
+    save_data(output, training, validation, testing)
     rerankers = build_contestants(engine, validation, name, depth, device)
     for base_or_tuned in (BASE, TUNED):
         if base_or_tuned in rerankers:
@@ -114,6 +128,39 @@ def tune_reranker(
     result = judged(engine, rerankers, benchmark, output, top_n)
     save_report(result, generator.report, engine)
     return result
+
+
+def _check_request(output: Path, overwrite: bool, **counts: int) -> None:
+    """Refuse before any work what would be refused after it."""
+    for name, value in counts.items():
+        if value < 1:
+            raise ConfigError(f"{name} must be a positive integer, got {value}.")
+    check_free(output / "model", overwrite)
+    if output.is_file() or (output.is_dir() and any(output.iterdir()) and not (output / "model").is_dir()):
+        raise ConfigError(f"{str(output)!r} holds files that are no earlier run; give a new or empty directory.")
+
+
+def _check_held_out(split: Split) -> None:
+    """Validation needs two groups to cross-fit the mix, and the test five for an interval."""
+    for side, dataset, needed in (("validation", split.val, 2), ("test", split.test, MIN_GROUPS)):
+        groups = len({group_of(example) for example in dataset})
+        if groups < needed:
+            raise DataError(
+                "split",
+                f"{side} got {groups} source documents and needs {needed}",
+                f"Give more documents, or a larger {side} share.",
+            )
+
+
+def _check_same_nodes(labelled: RerankDataset, validation: RerankDataset) -> None:
+    """Refuse a retriever that searches other nodes than the labels name."""
+    known = {passage.key for passage in labelled.corpus}
+    found = {passage.key for example in validation for passage in example.candidates or ()}
+    if found.isdisjoint(known):
+        raise ConfigError(
+            "The retriever returns none of the nodes that the questions are labelled with: their ids differ. Build the "
+            "index from the same node objects, VectorStoreIndex(nodes), and not from the documents again."
+        )
 
 
 def _dataset(
@@ -126,24 +173,23 @@ def _dataset(
     raise ConfigError("Give either dataset=, or nodes= with questions=.")
 
 
-def _retrieval(
+def _sources(
     dataset: RerankDataset,
     nodes: Sequence[BaseNode] | None,
     retrievers: Mapping[str, BaseRetriever] | BaseRetriever | None,
-    depth: int,
     show_progress: bool,
-) -> tuple[dict[str, BaseRetriever], BaseRetriever]:
-    """The sources that are mined, and the fused list that the app would rerank."""
+) -> dict[str, BaseRetriever]:
+    """The retrievers by name, each asked a question only once."""
     if retrievers is None:
         searched = nodes if nodes is not None else dataset.nodes()
         encode = sentence_encoder(MINILM, show_progress=show_progress)
-        sources: dict[str, BaseRetriever] = {
+        retrievers = {
             "bm25": BM25JiebaRetriever(searched, SOURCE_DEPTH),
             "dense:all-MiniLM-L6-v2": DenseRetriever(searched, encode, SOURCE_DEPTH),
         }
-    else:
-        sources = dict(retrievers) if isinstance(retrievers, Mapping) else {"retriever": retrievers}
-    return sources, FusionRetriever(sources, similarity_top_k=depth)
+    elif not isinstance(retrievers, Mapping):
+        retrievers = {"retriever": retrievers}
+    return {name: RememberingRetriever(retriever, show_progress) for name, retriever in retrievers.items()}
 
 
 def _imitation(split: Split, sources: Mapping[str, BaseRetriever], config: FinetuneConfig) -> list[RerankExample]:

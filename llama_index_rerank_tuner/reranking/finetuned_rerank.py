@@ -91,6 +91,8 @@ class FinetunedRerank(SentenceTransformerRerank):  # type: ignore[misc]  # upstr
     ) -> None:
         if top_n < 1:
             raise ConfigError(f"top_n must be a positive integer, got {top_n}.")
+        if Path(model).expanduser().is_dir():
+            model = Path(model).expanduser()
         contract = contract or TextContract.load(model) or TextContract()
         fields: dict[str, Any] = {
             "model": str(model),

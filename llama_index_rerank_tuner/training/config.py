@@ -46,11 +46,16 @@ class FinetuneConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "learning_rate", "evaluations_per_epoch", "warm_start_learning_rate"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name} must be positive, got {getattr(self, name)}.")
-        if self.warmup_steps < 0 or self.warm_start_epochs < 0:
-            raise ConfigError("warmup_steps and warm_start_epochs must not be negative.")
+        for name in ("epochs", "batch_size", "evaluations_per_epoch", "train_length"):
+            value = getattr(self, name)
+            if not (isinstance(value, int) and value > 0) and not (name == "train_length" and value is None):
+                raise ConfigError(f"{name} must be a positive integer, got {value!r}.")
+        for name in ("learning_rate", "warm_start_learning_rate"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ConfigError(f"{name} must be a positive number, got {getattr(self, name)}.")
+        for name in ("warmup_steps", "warm_start_epochs", "weight_decay"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ConfigError(f"{name} must not be negative, got {getattr(self, name)}.")
         if self.loss not in ("auto", "listwise", "bce"):
             raise ConfigError(f"loss must be auto, listwise or bce, got {self.loss!r}.")
 

@@ -93,7 +93,7 @@ class CrossEncoderFinetuneEngine:
         self.train_dataset, self.val_dataset = _with_validation(train, val_dataset, self.config.seed)
         self.contract = contract or train.contract
         self.model_id = str(model_id)
-        self.model_output_path = Path(model_output_path)
+        self.model_output_path = Path(model_output_path).expanduser().resolve()
         self.show_progress, self.overwrite, self.device = show_progress, overwrite, device
         self.warm_start = list(warm_start or [])
         self.report: dict[str, Any] = {}
@@ -123,7 +123,8 @@ class CrossEncoderFinetuneEngine:
     def get_finetuned_model(self, model_name: str | None = None, top_n: int = 3) -> FinetunedRerank:
         """The tuned reranker as a LlamaIndex node postprocessor.
 
-        It is always what was trained; where a benchmark stored another verdict than ``better``, a warning says so.
+        It is always what was trained, with its fitted mix unless that would be the retriever's order alone; where a
+        benchmark stored another verdict than ``better``, a warning says so.
 
         Args:
             model_name: Another checkpoint or hub id; None for the one just trained.
@@ -132,11 +133,13 @@ class CrossEncoderFinetuneEngine:
         Raises:
             NotTrainedError: Nothing was trained yet.
         """
-        from llama_index_rerank_tuner.reranking import FinetunedRerank
+        from llama_index_rerank_tuner.reranking import FinetunedRerank, RankMix
 
+        if model_name is None and not self.report:
+            raise NotTrainedError(
+                "This engine has not trained yet: call finetune() first, or give an earlier checkpoint as model_name."
+            )
         path = Path(model_name) if model_name is not None else self.model_output_path
-        if model_name is None and not (path / "config.json").is_file():
-            raise NotTrainedError(f"There is no checkpoint at {str(path)!r} yet: call finetune() first.")
         verdict = read_json(path / VERDICT_FILE) or {}
         if verdict.get("verdict", "better") != "better":
             warnings.warn(
@@ -144,7 +147,13 @@ class CrossEncoderFinetuneEngine:
                 RerankTunerWarning,
                 stacklevel=2,
             )
-        return FinetunedRerank(model_name if model_name is not None else path, top_n=top_n, device=self.device)
+        mix = RankMix.load(path)
+        return FinetunedRerank(
+            model_name if model_name is not None else path,
+            top_n=top_n,
+            mix=mix if mix is not None and mix.weight > 0 else None,
+            device=self.device,
+        )
 
     def _train(self, folder: Path, labelled: TrainingRows, imitation: TrainingRows | None) -> None:
         from transformers import set_seed
@@ -187,6 +196,7 @@ class CrossEncoderFinetuneEngine:
         self, model: CrossEncoder, folder: Path, hardware: Any, imitation: TrainingRows | None, new_head: bool
     ) -> Curve | None:
         from llama_index_rerank_tuner.training.fitting import fit
+        from llama_index_rerank_tuner.training.monitor import save_for_serving
 
         if imitation is None or not new_head or not self.config.warm_start_epochs:
             if new_head:
@@ -202,7 +212,7 @@ class CrossEncoderFinetuneEngine:
             description="warm start",
             show_progress=self.show_progress,
         )
-        model.save_pretrained(str(folder / BASE))
+        save_for_serving(model, folder / BASE, self.contract.max_length)
         self.contract.save(folder / BASE)
         return curve
 
@@ -210,6 +220,7 @@ class CrossEncoderFinetuneEngine:
         self, model: CrossEncoder, folder: Path, hardware: Any, labelled: TrainingRows
     ) -> tuple[Curve, str]:
         from llama_index_rerank_tuner.training.fitting import fit
+        from llama_index_rerank_tuner.training.monitor import save_for_serving
         from llama_index_rerank_tuner.training.validation import METRIC, RankingEvaluator
 
         evaluator = RankingEvaluator(self.val_dataset.examples, self.contract, hardware)
@@ -223,11 +234,12 @@ class CrossEncoderFinetuneEngine:
             learning_rate=self.config.learning_rate,
             evaluator=evaluator,
             best=folder,
+            served_length=self.contract.max_length,
             description="training",
             show_progress=self.show_progress,
         )
         curve.validation.insert(0, (0, before))
-        model.save_pretrained(str(folder / LAST))
+        save_for_serving(model, folder / LAST, self.contract.max_length)
         self.contract.save(folder / LAST)
         _say_what_was_chosen(curve, evaluator.lists)
         return curve, evaluator.lists

@@ -26,6 +26,7 @@ def fit(
     learning_rate: float,
     evaluator: RankingEvaluator | None = None,
     best: Path | None = None,
+    served_length: int = 512,
     description: str = "training",
     show_progress: bool = False,
 ) -> Curve:
@@ -40,6 +41,7 @@ def fit(
         learning_rate: Peak learning rate.
         evaluator: Validates during training; None trains straight through.
         best: Folder that the best weights are saved to.
+        served_length: Length in tokens that they are saved with.
         description: Name beside the progress bar.
         show_progress: Show the bar.
 
@@ -53,7 +55,7 @@ def fit(
     curve = Curve()
     callbacks: list[Any] = [CurveRecorder(curve)]
     callbacks += [ProgressBar(description)] if show_progress else []
-    callbacks += [KeepBest(model, best)] if best is not None else []
+    callbacks += [KeepBest(model, best, served_length)] if best is not None else []
     with tempfile.TemporaryDirectory(prefix="rerank-tuner-") as scratch:
         trainer = CrossEncoderTrainer(
             model=model,
@@ -66,6 +68,8 @@ def fit(
         trainer.remove_callback(PrinterCallback)
         trainer.remove_callback(ProgressCallback)
         trainer.train()
+        if evaluator is not None and (not curve.validation or curve.validation[-1][0] != trainer.state.global_step):
+            trainer.evaluate()
     return curve
 
 

@@ -39,6 +39,8 @@ def labelled_rows(
 ) -> TrainingRows:
     """One list for each positive with all its question's negatives, or one row a judged pair.
 
+    In a list, a passage that is judged both ways counts as the positive it also is.
+
     Raises:
         DataError: No question has a negative to learn from.
     """
@@ -71,8 +73,10 @@ def imitation_rows(lists: Sequence[RerankExample], contract: TextContract) -> Tr
 
 
 def _lists(example: RerankExample, contract: TextContract) -> list[dict[str, Any]]:
-    labels = [LABEL_SCALE] + [0.0] * len(example.negatives)
-    return [_row(example.query, (each, *example.negatives), labels, contract) for each in example.positives]
+    answers = {passage.text for passage in example.positives}
+    negatives = [passage for passage in example.negatives if passage.text not in answers]
+    labels = [LABEL_SCALE] + [0.0] * len(negatives)
+    return [_row(example.query, (each, *negatives), labels, contract) for each in example.positives if negatives]
 
 
 def _row(query: str, passages: Sequence[Passage], labels: Sequence[float], contract: TextContract) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from llama_index_rerank_tuner.errors import CheckpointExistsError, ConfigError
 
+logger = logging.getLogger(__name__)
 REPORT_FILE = "training_report.json"
 VERDICT_FILE = "verdict.json"
 LAST, BASE = "last", "base"
@@ -35,17 +37,27 @@ def check_free(output: Path, overwrite: bool) -> None:
 
 @contextmanager
 def staged(output: Path) -> Iterator[Path]:
-    """A folder beside ``output`` that takes its place when the block ends well, and is removed when it fails."""
-    staging = output.with_name(f".{output.name}.partial")
+    """A folder beside ``output`` that takes its place when the block ends well.
+
+    Where the block fails, ``output`` stays as it was, and what was saved so far is kept beside it and named in the log.
+    """
+    staging, interrupted, replaced = (
+        output.with_name(f".{output.name}.{state}") for state in ("partial", "interrupted", "replaced")
+    )
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     try:
         yield staging
-        replaced = output.with_name(f".{output.name}.replaced")
-        shutil.rmtree(replaced, ignore_errors=True)
-        if output.exists():
-            output.rename(replaced)
-        staging.rename(output)
-        shutil.rmtree(replaced, ignore_errors=True)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    except BaseException:
+        if any(staging.iterdir()):
+            shutil.rmtree(interrupted, ignore_errors=True)
+            staging.rename(interrupted)
+            logger.warning("Training did not end; what it had saved is kept in %s", interrupted)
+        else:
+            staging.rmdir()
+        raise
+    shutil.rmtree(replaced, ignore_errors=True)
+    if output.exists():
+        output.rename(replaced)
+    staging.rename(output)
+    shutil.rmtree(replaced, ignore_errors=True)

@@ -10,6 +10,7 @@ from torch.nn import Identity
 
 from llama_index_rerank_tuner.metrics import score_rankings
 from llama_index_rerank_tuner.records import Passage, RerankExample
+from llama_index_rerank_tuner.reranking.backends import finite
 from llama_index_rerank_tuner.text import TextContract
 from llama_index_rerank_tuner.training.hardware import TrainingHardware
 
@@ -56,7 +57,11 @@ class RankingEvaluator(BaseEvaluator):
     def __call__(  # type: ignore[override]  # a cross-encoder is the only model that a pair can be given to
         self, model: CrossEncoder, output_path: str | None = None, epoch: int = -1, steps: int = -1
     ) -> dict[str, float]:
-        """Score the model; returns ``{"nDCG@10": value}``, 0 where there is nothing to rank."""
+        """Score the model; returns ``{"nDCG@10": value}``, 0 where there is nothing to rank.
+
+        Raises:
+            ScoreError: The model has diverged.
+        """
         if not self.pairs:
             return {METRIC: 0.0}
         training = model.training
@@ -66,7 +71,7 @@ class RankingEvaluator(BaseEvaluator):
                 self.pairs, batch_size=self.batch_size, activation_fn=Identity(), show_progress_bar=False
             )
         model.train(training)
-        scores = iter(logits.reshape(-1).tolist())
+        scores = iter(finite(logits, "The model in training").tolist())
         rankings = {query_id: _ranked(found, scores) for query_id, found in self.passages.items()}
         by_query = score_rankings(self.qrels, rankings, [METRIC])[METRIC]
         return {METRIC: sum(by_query.values()) / len(by_query)}

@@ -71,9 +71,9 @@ def test_a_run_prints_the_table_and_the_verdict(
     learnable.to_groups(data)
     done = rerank_tuner(
         "run", "--data", str(data), "--output", str(tmp_path / "out"), "--model", str(tiny_models["cross-encoder"]),
-        "--val", "12", "--test", "12", "--depth", "10", "--epochs", "1",
+        "--val", "12", "--test", "30", "--depth", "10", "--epochs", "1",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    for expected in ("12 questions from", "| tuned + mix", "nDCG@10", "Verdict:", "checkpoint"):
+    for expected in ("30 questions from", "| tuned + mix", "nDCG@10", "Verdict:", "checkpoint"):
         assert expected in done.stdout
-    assert json.loads((tmp_path / "out" / "report.json").read_text())["benchmark"]["questions"] == 12
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["benchmark"]["questions"] == 30

@@ -31,7 +31,7 @@ TABLE = """\
 
 
 def _result(
-    values: dict[str, tuple[float, float]] | None = None, questions: int = 3, without_candidates: int = 0
+    values: dict[str, tuple[float, float]] | None = None, questions: int = 6, without_candidates: int = 0
 ) -> BenchmarkResult:
     values = values or {"retriever": (0.5, 0.0), "tuned": (0.625, 1.0), "worse": (0.25, 0.0)}
     ids = [f"q{i}" for i in range(questions)]
@@ -43,7 +43,7 @@ def _result(
         rankings={name: {id_: [] for id_ in ids} for name in values},
         qrels={id_: {"p": 1} for id_ in ids},
         queries={id_: f"question {id_}" for id_ in ids},
-        groups={id_: f"document {i % 2}" for i, id_ in enumerate(ids)},
+        groups={id_: f"document {i}" for i, id_ in enumerate(ids)},
         without_candidates=without_candidates,
         ceiling={"nDCG@10": 0.875, "Hit@1": 1.0},
         reference="retriever",
@@ -71,6 +71,11 @@ def test_the_retriever_alone_still_makes_a_table() -> None:
     ]
 
 
+def test_too_few_documents_show_no_interval() -> None:
+    lines = benchmark_table(_result({"retriever": (0.5, 0.0)}, questions=4), ["nDCG@10"]).splitlines()
+    assert lines[2] == "| retriever                           | 0.500 [no interval] |"
+
+
 def test_an_unknown_metric_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no metric 'MRR'; there are nDCG@10, Hit@1"):
         benchmark_table(_result(), ["MRR"])
@@ -79,9 +84,9 @@ def test_an_unknown_metric_is_refused_with_the_known_ones(tmp_path: Path) -> Non
 
 
 def test_the_summary_counts_questions_documents_and_empty_retrievals() -> None:
-    assert benchmark_summary(_result()) == "3 questions from 2 groups"
+    assert benchmark_summary(_result()) == "6 questions from 6 groups"
     assert benchmark_summary(_result(without_candidates=2)) == (
-        "3 questions from 2 groups; 2 questions retrieved nothing and score 0"
+        "6 questions from 6 groups; 2 questions retrieved nothing and score 0"
     )
 
 

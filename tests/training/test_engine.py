@@ -22,6 +22,11 @@ from llama_index_rerank_tuner.errors import (
 from llama_index_rerank_tuner.reranking import FinetunedRerank
 from llama_index_rerank_tuner.training import CrossEncoderFinetuneEngine, FinetuneConfig
 
+
+class CutOffError(BaseException):
+    """Stands for Ctrl-C, which pytest takes for its own."""
+
+
 FAST = FinetuneConfig(epochs=1, learning_rate=1e-3, batch_size=32)
 HARSH = FinetuneConfig(epochs=2, learning_rate=1e-2, batch_size=4)
 
@@ -155,12 +160,14 @@ def test_a_run_that_fails_leaves_the_old_checkpoint_whole(
     from llama_index_rerank_tuner.training import fitting
 
     def cut_off(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
+        raise CutOffError
 
     monkeypatch.setattr(fitting, "fit", cut_off)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(CutOffError):
         engine(learnable, tiny_cross_encoder, output, overwrite=True).finetune()
     assert {each.name: each.read_bytes() for each in output.iterdir() if each.is_file()} == before
+    monkeypatch.undo()
+    engine(learnable, tiny_cross_encoder, output, overwrite=True).finetune()
 
 
 def test_a_folder_with_other_files_is_never_touched(
@@ -180,8 +187,11 @@ def test_a_model_path_that_does_not_exist_is_named(learnable: RerankDataset, tmp
 def test_asking_for_the_model_before_training_says_so(
     learnable: RerankDataset, tiny_cross_encoder: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(NotTrainedError, match=r"call finetune\(\) first"):
-        engine(learnable, tiny_cross_encoder, tmp_path / "model").get_finetuned_model()
+    trained_before = tmp_path / "model"
+    trained_before.mkdir()
+    (trained_before / "config.json").write_text("{}")
+    with pytest.raises(NotTrainedError, match=r"call finetune\(\) first, or give an earlier checkpoint"):
+        engine(learnable, tiny_cross_encoder, trained_before).get_finetuned_model()
 
 
 @pytest.mark.parametrize(
@@ -205,7 +215,9 @@ def test_both_names_for_the_training_data_at_once_are_refused(learnable: RerankD
         CrossEncoderFinetuneEngine(learnable, dataset=learnable)
 
 
-@pytest.mark.parametrize("settings", [{"epochs": 0}, {"batch_size": -1}, {"learning_rate": 0.0}, {"warmup_steps": -1}])
+@pytest.mark.parametrize(
+    "settings", [{"epochs": 0}, {"epochs": 0.5}, {"batch_size": -1}, {"learning_rate": 0.0}, {"warmup_steps": -1}]
+)
 def test_impossible_settings_are_refused(learnable: RerankDataset, settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(settings))):
         CrossEncoderFinetuneEngine(learnable, **settings)
@@ -232,3 +244,42 @@ def test_a_healthy_run_gives_no_warning(learnable: RerankDataset, tiny_cross_enc
     with warnings.catch_warnings():
         warnings.simplefilter("error", RerankTunerWarning)
         engine(learnable, tiny_cross_encoder, tmp_path / "model", config=config).finetune()
+
+
+def test_every_saved_model_keeps_the_served_length(learnable: RerankDataset, tiny_encoder: str, tmp_path: Path) -> None:
+    """Trained on pairs of 8 tokens, it must not cut what it serves at 8 tokens, whoever loads it."""
+    from sentence_transformers import CrossEncoder
+
+    made = engine(learnable, tiny_encoder, tmp_path / "model", config=replace(FAST, train_length=8))
+    made.finetune()
+    assert made.report["train length"] == 8
+    long_passage = "city " * 40
+    for folder in (made.model_output_path, made.model_output_path / "last"):
+        model = CrossEncoder(str(folder))
+        assert model.predict([("what fee", long_passage + "rule")]) != model.predict(
+            [("what fee", long_passage + "cat")]
+        )
+
+
+def test_a_model_that_diverges_is_not_saved(learnable: RerankDataset, tiny_cross_encoder: str, tmp_path: Path) -> None:
+    from llama_index_rerank_tuner.errors import ScoreError
+
+    diverging = FinetuneConfig(epochs=3, learning_rate=1e30, batch_size=16, warmup_steps=0)
+    with pytest.raises(ScoreError, match=r"NaN or infinite scores.*lower learning rate"):
+        engine(learnable, tiny_cross_encoder, tmp_path / "model", config=diverging).finetune()
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_run_that_is_cut_off_keeps_what_it_had_saved(
+    learnable: RerankDataset, tiny_cross_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from llama_index_rerank_tuner.training import engine as module
+
+    def cut_off(*_: Any) -> None:
+        raise CutOffError
+
+    monkeypatch.setattr(module, "_say_what_was_chosen", cut_off)
+    with pytest.raises(CutOffError):
+        engine(learnable, tiny_cross_encoder, tmp_path / "model").finetune()
+    assert FinetunedRerank(tmp_path / ".model.interrupted").top_n == 3
+    assert not (tmp_path / "model").exists()

@@ -36,14 +36,18 @@ def benchmark_summary(result: BenchmarkResult) -> str:
 
 
 def _interval(estimate: Estimate) -> str:
-    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+    return f"{estimate.value:.3f} {_bounds(estimate, '.3f')}"
 
 
 def _change(result: BenchmarkResult, name: str, metric: str) -> str:
     change = result.difference(name, result.reference, metric)
     percent = result.percent_change(name, metric)
     shown = "n/a" if percent is None else f"{percent:+.1f} %"
-    return f"{change.value:+.3f} [{change.low:+.3f}, {change.high:+.3f}] ({shown})"
+    return f"{change.value:+.3f} {_bounds(change, '+.3f')} ({shown})"
+
+
+def _bounds(estimate: Estimate, form: str) -> str:
+    return f"[{estimate.low:{form}}, {estimate.high:{form}}]" if estimate.bounded else "[no interval]"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -23,9 +23,15 @@ def plot_contestants(result: BenchmarkResult, path: str | Path, metric: str = "n
     figure, axes = _figure(8, 0.6 * len(result.contestants) + 1.8)
     means = [result.mean(name, metric) for name in result.contestants]
     for row, mean in enumerate(means):
-        error = [[mean.value - mean.low], [mean.high - mean.value]]
+        error = [[mean.value - mean.low], [mean.high - mean.value]] if mean.bounded else None
         axes.errorbar(mean.value, row, xerr=error, fmt="o", color=NEUTRAL, capsize=4)
-        axes.annotate(f"{mean.value:.3f}", (mean.high, row), (6, 0), textcoords="offset points", va="center")
+        axes.annotate(
+            f"{mean.value:.3f}",
+            (mean.high if mean.bounded else mean.value, row),
+            (6, 0),
+            textcoords="offset points",
+            va="center",
+        )
     axes.axvline(result.ceiling[metric], color=POSITIVE, linestyle="--", label="ceiling of these candidates")
     axes.axvline(result.mean(result.reference, metric).value, color="0.6", linestyle=":", label=result.reference)
     axes.set_yticks(range(len(means)), result.contestants)

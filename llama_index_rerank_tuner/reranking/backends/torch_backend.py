@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from llama_index_rerank_tuner.errors import ConfigError, ScoreError
 from llama_index_rerank_tuner.models import load_failed, resolve_model
@@ -31,7 +31,7 @@ def load_cross_encoder(
     Args:
         model: Checkpoint directory or hub id.
         device: ``cpu``, ``cuda``, ``mps``; None takes a GPU where there is one.
-        max_length: Longest pair in tokens; None for the model's own.
+        max_length: Longest pair in tokens, at most what the model has positions for; None for its own.
         use_fp16: Load the weights in half precision (GPU only: a CPU computes it slowly).
         new_head: Put a new one-output head on an encoder that has none.
         kwargs: More arguments for ``CrossEncoder``.
@@ -50,7 +50,7 @@ def load_cross_encoder(
     if new_head:
         settings["num_labels"] = 1
     try:
-        loaded: CrossEncoder = CrossEncoder(path, device=device, max_length=max_length, **settings)
+        loaded: CrossEncoder = CrossEncoder(path, **{**settings, "device": device, "max_length": max_length})
     except (OSError, ValueError) as error:
         raise load_failed(str(model), error) from error
     if loaded.num_labels != 1:
@@ -58,7 +58,25 @@ def load_cross_encoder(
             f"{model} has {loaded.num_labels} outputs; a reranker needs one. Choose a model with num_labels=1, "
             "such as 'BAAI/bge-reranker-base'."
         )
+    positions = getattr(loaded.config, "max_position_embeddings", None)
+    if max_length is not None and positions is not None and max_length > positions:
+        loaded.max_seq_length = positions
     return loaded
+
+
+def finite(scores: ArrayLike, model: str) -> NDArray[np.float64]:
+    """Scores as float64, shape ``(n,)``.
+
+    Raises:
+        ScoreError: One of them is NaN or infinite.
+    """
+    logits = np.asarray(scores, dtype=np.float64).reshape(-1)
+    if not np.isfinite(logits).all():
+        raise ScoreError(
+            f"{model} gave {int((~np.isfinite(logits)).sum())} NaN or infinite scores for {len(logits)} passages. "
+            "The checkpoint is damaged or diverged in training: train again with a lower learning rate."
+        )
+    return logits
 
 
 class TorchScorer:
@@ -95,13 +113,7 @@ class TorchScorer:
             scored = self.model.predict(
                 list(pairs), batch_size=self.batch_size, activation_fn=Identity(), show_progress_bar=False
             )
-        logits = np.asarray(scored, dtype=np.float64).reshape(len(pairs))
-        if not np.isfinite(logits).all():
-            raise ScoreError(
-                f"{self.name} gave {int((~np.isfinite(logits)).sum())} NaN or infinite scores for {len(pairs)} "
-                "passages. The checkpoint is damaged or diverged in training: train again with a lower learning rate."
-            )
-        return logits
+        return finite(scored, self.name)
 
     def activate(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Logits as the scores that the checkpoint's own activation shows (what ``predict`` returns)."""
