@@ -14,7 +14,7 @@ import pytest
 from llama_index.core import MockEmbedding, VectorStoreIndex
 from llama_index.core.embeddings import BaseEmbedding
 from llama_index.core.llms import MockLLM
-from llama_index.core.schema import TextNode
+from llama_index.core.schema import QueryBundle, TextNode
 
 from llama_index_rerank_tuner import FinetunedRerank
 
@@ -111,5 +111,5 @@ def test_the_openai_llm_class_takes_the_same_engine(tiny_cross_encoder: str, tmp
     engine = index.as_query_engine(
         llm=OpenAI(api_key="-"), node_postprocessors=[FinetunedRerank(tiny_cross_encoder, top_n=1)]
     )
-    nodes = engine.retrieve("what fee")  # type: ignore[attr-defined]
+    nodes = engine.retrieve(QueryBundle("what fee"))
     assert len(nodes) == 1
