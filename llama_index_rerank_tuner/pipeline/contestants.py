@@ -23,7 +23,10 @@ def build_contestants(
         models = {BASE: (engine.base_model_path, BASE_MIX), **models}
     contestants = {}
     for name, (model, mixed_name) in models.items():
-        scorer = CachedScorer(FinetunedRerank(model, mix=None, contract=engine.contract, device=device).scorer)
+        loaded = FinetunedRerank(
+            model, mix=None, contract=engine.contract, device=device, show_progress=engine.show_progress
+        )
+        scorer = CachedScorer(loaded.scorer)
         alone = FinetunedRerank(model, depth, mix=None, contract=engine.contract, scorer=scorer)
         mix = fit_mix(score_candidates(alone, validation), retriever, seed=engine.config.seed)
         contestants[name] = alone

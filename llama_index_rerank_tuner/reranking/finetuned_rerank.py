@@ -43,6 +43,7 @@ class FinetunedRerank(SentenceTransformerRerank):  # type: ignore[misc]  # upstr
         device: ``cpu``, ``cuda``, ``mps``; None takes a GPU where there is one.
         batch_size: Pairs scored at once.
         use_fp16: Half precision (GPU).
+        show_progress: Show a progress bar over the batches of a call.
         keep_retrieval_score: Keep the retriever's score in the returned nodes' metadata, hidden from models.
         contract: Text contract; None takes the checkpoint's, or LlamaIndex's default where it has none.
         scorer: Scores the pairs instead of ``model``; for tests and caches.
@@ -69,6 +70,7 @@ class FinetunedRerank(SentenceTransformerRerank):  # type: ignore[misc]  # upstr
 
     batch_size: int = Field(default=32, description="Pairs scored at once.")
     use_fp16: bool = Field(default=False, description="Half precision.")
+    show_progress: bool = Field(default=False, description="Show a progress bar over the batches of a call.")
     contract: TextContract = Field(default_factory=TextContract, description="How query and node become text.")
     mix: RankMix | None = Field(default=None, description="Mix with the retriever's rank.")
     _scorer: Any = PrivateAttr()
@@ -83,6 +85,7 @@ class FinetunedRerank(SentenceTransformerRerank):  # type: ignore[misc]  # upstr
         device: str | None = None,
         batch_size: int = 32,
         use_fp16: bool = False,
+        show_progress: bool = False,
         keep_retrieval_score: bool = False,
         contract: TextContract | None = None,
         scorer: Scorer | None = None,
@@ -101,6 +104,7 @@ class FinetunedRerank(SentenceTransformerRerank):  # type: ignore[misc]  # upstr
             "cross_encoder_kwargs": cross_encoder_kwargs or {},
             "batch_size": batch_size,
             "use_fp16": use_fp16,
+            "show_progress": show_progress,
             "contract": contract,
             "mix": RankMix.load(model) if mix == "auto" else mix,
             "callback_manager": callback_manager or CallbackManager([]),
@@ -115,7 +119,7 @@ class FinetunedRerank(SentenceTransformerRerank):  # type: ignore[misc]  # upstr
             self.model, device=device, max_length=settings.pop("max_length"), use_fp16=self.use_fp16, kwargs=settings
         )
         self._device = str(self._model.device)
-        return TorchScorer(self._model, self.model, self.batch_size)
+        return TorchScorer(self._model, self.model, self.batch_size, self.show_progress)
 
     @classmethod
     def class_name(cls) -> str:

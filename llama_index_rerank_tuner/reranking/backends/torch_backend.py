@@ -86,12 +86,13 @@ class TorchScorer:
         model: The cross-encoder.
         name: Name for error messages.
         batch_size: Pairs scored at once.
+        show_progress: Show a progress bar over the batches of a call.
     """
 
-    def __init__(self, model: CrossEncoder, name: str, batch_size: int = 32) -> None:
+    def __init__(self, model: CrossEncoder, name: str, batch_size: int = 32, show_progress: bool = False) -> None:
         if batch_size < 1:
             raise ConfigError(f"batch_size must be a positive integer, got {batch_size}.")
-        self.model, self._name, self.batch_size = model, name, batch_size
+        self.model, self._name, self.batch_size, self.show_progress = model, name, batch_size, show_progress
         self._lock = Lock()
 
     @property
@@ -111,7 +112,7 @@ class TorchScorer:
 
         with self._lock:
             scored = self.model.predict(
-                list(pairs), batch_size=self.batch_size, activation_fn=Identity(), show_progress_bar=False
+                list(pairs), batch_size=self.batch_size, activation_fn=Identity(), show_progress_bar=self.show_progress
             )
         return finite(scored, self.name)
 
