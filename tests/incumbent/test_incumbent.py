@@ -54,7 +54,10 @@ def test_our_methods_take_the_arguments_of_its_interface() -> None:
 
 
 def test_its_own_names_for_data_model_and_path_are_ours(tiny_cross_encoder: str, tmp_path: Path) -> None:
-    theirs = inspect.signature(incumbent().CrossEncoderFinetuneEngine.__init__).parameters
+    incumbent()
+    from llama_index.finetuning.cross_encoders.cross_encoder import CrossEncoderFinetuneEngine as TheirEngine
+
+    theirs = inspect.signature(TheirEngine.__init__).parameters
     from llama_index_rerank_tuner import CrossEncoderFinetuneEngine
 
     ours = inspect.signature(CrossEncoderFinetuneEngine.__init__).parameters
