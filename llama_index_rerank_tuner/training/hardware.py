@@ -18,7 +18,7 @@ class TrainingHardware:
     """Choices for one device.
 
     On a CPU with bf16 instructions torch's fused attention is slow backwards, and drawing dropout masks costs as much
-    as a layer: plain attention without dropout trains MiniLM about twice as fast (``benchmarks/cpu_training.py``).
+    as a layer, so plain attention without dropout is used; ``benchmarks/cpu_training.py`` measures what it brings.
 
     Args:
         device: ``cpu``, ``cuda`` or ``mps``.
