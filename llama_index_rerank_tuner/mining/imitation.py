@@ -30,9 +30,10 @@ def imitation_lists(
     top_k: int = 30,
     from_top: int = 5,
     at_random: int = 3,
+    lists_per_query: int = 1,
     seed: int = 0,
 ) -> list[RerankExample]:
-    """Make one list a query whose passages carry, as ``teacher_score``, the sum of the sources' scores.
+    """Make lists whose passages carry, as ``teacher_score``, the sum of the sources' scores.
 
     Every source's scores are brought to 0..1 within its list for the query; a passage the source did not return
     counts 0 there.
@@ -45,6 +46,7 @@ def imitation_lists(
         top_k: Window that ``from_top`` passages are drawn from.
         from_top: Passages a list takes from the window.
         at_random: Passages a list takes from all the nodes.
+        lists_per_query: Lists drawn for each query.
         seed: Same inputs and seed, same lists.
 
     Returns:
@@ -52,17 +54,19 @@ def imitation_lists(
     """
     allowed = {node.node_id for node in nodes}
     pool = [passage_of(node, contract) for node in sorted(nodes, key=lambda node: node.node_id)]
+    found = candidate_lists(queries, retrievers, contract)
     lists = []
-    for index, (query, found) in enumerate(zip(queries, candidate_lists(queries, retrievers, contract), strict=True)):
-        rng = random.Random(f"{seed}:{index}:{query}")
-        scored = sorted(_with_teacher_scores(found), key=lambda passage: -(passage.teacher_score or 0.0))
+    for index, (query, retrieved) in enumerate(zip(queries, found, strict=True)):
+        scored = sorted(_with_teacher_scores(retrieved), key=lambda passage: -(passage.teacher_score or 0.0))
         top = [passage for passage in scored if passage.key in allowed][:top_k]
-        chosen = {p.key: p for p in rng.sample(top, min(from_top, len(top)))}
-        known = {p.key: p for p in scored}
-        for passage in rng.sample(pool, min(at_random, len(pool))):
-            chosen.setdefault(passage.key, known.get(passage.key, replace(passage, teacher_score=0.0)))
-        if len(chosen) > 1:
-            lists.append(RerankExample(f"imitation-{index}", query, candidates=tuple(chosen.values())))
+        known = {passage.key: passage for passage in scored}
+        for draw in range(lists_per_query):
+            rng = random.Random(f"{seed}:{index}:{draw}:{query}")
+            chosen = {p.key: p for p in rng.sample(top, min(from_top, len(top)))}
+            for passage in rng.sample(pool, min(at_random, len(pool))):
+                chosen.setdefault(passage.key, known.get(passage.key, replace(passage, teacher_score=0.0)))
+            if len(chosen) > 1:
+                lists.append(RerankExample(f"imitation-{index}-{draw}", query, candidates=tuple(chosen.values())))
     return lists
 
 

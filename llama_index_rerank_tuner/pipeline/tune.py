@@ -196,4 +196,11 @@ def _imitation(split: Split, sources: Mapping[str, BaseRetriever], config: Finet
     if not config.warm_start_epochs:
         return []
     queries = [example.query for example in split.train]
-    return imitation_lists(queries, split.train.nodes(), sources, split.train.contract, seed=config.seed)
+    return imitation_lists(
+        queries,
+        split.train.nodes(),
+        sources,
+        split.train.contract,
+        lists_per_query=config.warm_start_lists,
+        seed=config.seed,
+    )

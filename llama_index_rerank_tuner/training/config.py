@@ -22,10 +22,11 @@ class FinetuneConfig:
         weight_decay: AdamW's decay.
         loss: ``listwise`` (cross-entropy over each question's list), ``bce`` (binary cross-entropy a pair), or
             ``auto``: listwise where most questions have negatives.
-        train_length: Longest training pair in tokens; None takes 128 on a CPU and the contract's length on a GPU.
-            What is served keeps the contract's length.
+        max_length: Longest pair in tokens, in training and in service; None takes the contract's, and at most 256 on a
+            CPU. A model trained on shorter pairs than it serves ranks the long ones badly.
         evaluations_per_epoch: How often an epoch is validated.
-        warm_start_epochs: Passes over the imitation lists, when the model has a new head.
+        warm_start_lists: Imitation lists drawn for each training question, when the model has a new head.
+        warm_start_epochs: Passes over the imitation lists.
         warm_start_learning_rate: Peak learning rate of the warm start.
         seed: Seeds the head, the order and the dropout.
 
@@ -39,16 +40,17 @@ class FinetuneConfig:
     warmup_steps: float = 0.1
     weight_decay: float = 0.01
     loss: Literal["auto", "listwise", "bce"] = "auto"
-    train_length: int | None = None
+    max_length: int | None = None
     evaluations_per_epoch: int = 1
+    warm_start_lists: int = 2
     warm_start_epochs: int = 1
     warm_start_learning_rate: float = 1e-4
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "evaluations_per_epoch", "train_length"):
+        for name in ("epochs", "batch_size", "evaluations_per_epoch", "warm_start_lists", "max_length"):
             value = getattr(self, name)
-            if not (isinstance(value, int) and value > 0) and not (name == "train_length" and value is None):
+            if not (isinstance(value, int) and value > 0) and not (name == "max_length" and value is None):
                 raise ConfigError(f"{name} must be a positive integer, got {value!r}.")
         for name in ("learning_rate", "warm_start_learning_rate"):
             if not 0 < getattr(self, name) < float("inf"):

@@ -6,7 +6,7 @@ import logging
 import time
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,8 +166,10 @@ class CrossEncoderFinetuneEngine:
         new_head = not has_reranking_head(self.model_id)
         model = load_for_training(self.model_id, new_head, labelled.loss, self.contract.max_length, self.device)
         hardware = TrainingHardware.of(model)
-        length = hardware.train_length(self.config.train_length, self.contract.max_length)
-        with hardware.prepared(model, length):
+        length = hardware.max_length(self.config.max_length, model.max_seq_length or self.contract.max_length)
+        model.max_seq_length = length
+        self.contract = replace(self.contract, max_length=length)
+        with hardware.prepared(model):
             warm_curve = self._warm_up(model, folder, hardware, imitation, new_head)
             curve, validated_on = self._learn_labels(model, folder, hardware, labelled)
         self.report = {
@@ -183,7 +185,7 @@ class CrossEncoderFinetuneEngine:
             "curve": asdict(curve),
             "validated on": validated_on,
             "best": curve.best,
-            "train length": length,
+            "max length": length,
             "hardware": asdict(hardware),
             "audit": self.train_dataset.audit().to_dict(),
             "versions": {name: version(name) for name in ("sentence-transformers", "transformers", "torch")},
@@ -196,7 +198,6 @@ class CrossEncoderFinetuneEngine:
         self, model: CrossEncoder, folder: Path, hardware: Any, imitation: TrainingRows | None, new_head: bool
     ) -> Curve | None:
         from llama_index_rerank_tuner.training.fitting import fit
-        from llama_index_rerank_tuner.training.monitor import save_for_serving
 
         if imitation is None or not new_head or not self.config.warm_start_epochs:
             if new_head:
@@ -212,7 +213,7 @@ class CrossEncoderFinetuneEngine:
             description="warm start",
             show_progress=self.show_progress,
         )
-        save_for_serving(model, folder / BASE, self.contract.max_length)
+        model.save_pretrained(str(folder / BASE))
         self.contract.save(folder / BASE)
         return curve
 
@@ -220,7 +221,6 @@ class CrossEncoderFinetuneEngine:
         self, model: CrossEncoder, folder: Path, hardware: Any, labelled: TrainingRows
     ) -> tuple[Curve, str]:
         from llama_index_rerank_tuner.training.fitting import fit
-        from llama_index_rerank_tuner.training.monitor import save_for_serving
         from llama_index_rerank_tuner.training.validation import METRIC, RankingEvaluator
 
         evaluator = RankingEvaluator(self.val_dataset.examples, self.contract, hardware)
@@ -234,12 +234,11 @@ class CrossEncoderFinetuneEngine:
             learning_rate=self.config.learning_rate,
             evaluator=evaluator,
             best=folder,
-            served_length=self.contract.max_length,
             description="training",
             show_progress=self.show_progress,
         )
         curve.validation.insert(0, (0, before))
-        save_for_serving(model, folder / LAST, self.contract.max_length)
+        model.save_pretrained(str(folder / LAST))
         self.contract.save(folder / LAST)
         _say_what_was_chosen(curve, evaluator.lists)
         return curve, evaluator.lists

@@ -26,11 +26,10 @@ def fit(
     learning_rate: float,
     evaluator: RankingEvaluator | None = None,
     best: Path | None = None,
-    served_length: int = 512,
     description: str = "training",
     show_progress: bool = False,
 ) -> Curve:
-    """Train a model in place, with its length, attention and dropout already prepared.
+    """Train a model in place, already prepared for the hardware.
 
     Args:
         model: The cross-encoder.
@@ -41,7 +40,6 @@ def fit(
         learning_rate: Peak learning rate.
         evaluator: Validates during training; None trains straight through.
         best: Folder that the best weights are saved to.
-        served_length: Length in tokens that they are saved with.
         description: Name beside the progress bar.
         show_progress: Show the bar.
 
@@ -55,13 +53,13 @@ def fit(
     curve = Curve()
     callbacks: list[Any] = [CurveRecorder(curve)]
     callbacks += [ProgressBar(description)] if show_progress else []
-    callbacks += [KeepBest(model, best, served_length)] if best is not None else []
+    callbacks += [KeepBest(model, best)] if best is not None else []
     with tempfile.TemporaryDirectory(prefix="rerank-tuner-") as scratch:
         trainer = CrossEncoderTrainer(
             model=model,
             args=_arguments(scratch, training, config, hardware, epochs, learning_rate, evaluator is not None),
             train_dataset=Dataset.from_list(training.rows),
-            loss=_loss(model, training),
+            loss=_loss(model, training, hardware),
             evaluator=evaluator,
             callbacks=callbacks,
         )
@@ -111,9 +109,11 @@ def _arguments(
     )
 
 
-def _loss(model: CrossEncoder, training: TrainingRows) -> Any:
-    from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss, ListNetLoss
+def _loss(model: CrossEncoder, training: TrainingRows, hardware: TrainingHardware) -> Any:
+    from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
+
+    from llama_index_rerank_tuner.training.loss import ListwiseLoss
 
     if training.loss == "listwise":
-        return ListNetLoss(model, mini_batch_size=-1)
+        return ListwiseLoss(model, hardware.pairs_per_forward)
     return BinaryCrossEntropyLoss(model)

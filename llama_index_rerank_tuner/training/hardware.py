@@ -1,4 +1,4 @@
-"""What the machine trains fastest in: precision, attention kernel and dropout."""
+"""What the machine trains fastest in: precision, pair length, attention kernel, dropout and frozen embeddings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
-CPU_TRAIN_LENGTH = 128
+CPU_MAX_LENGTH = 256
+PAIRS_PER_FORWARD = {"cpu": 8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,9 @@ class TrainingHardware:
     """Choices for one device.
 
     On a CPU with bf16 instructions torch's fused attention is slow backwards, and drawing dropout masks costs as much
-    as a layer, so plain attention without dropout is used; ``benchmarks/cpu_training.py`` measures what it brings.
+    as a layer, so plain attention without dropout is used. Word embeddings, half of a small model's weights, keep their
+    values there: small data moves few of them, and the optimizer passes over all. ``benchmarks/cpu_training.py``
+    measures what it brings.
 
     Args:
         device: ``cpu``, ``cuda`` or ``mps``.
@@ -38,25 +41,25 @@ class TrainingHardware:
             return cls(device, bf16=torch.cuda.is_bf16_supported(including_emulation=False))
         return cls(device, bf16=device == "cpu" and _cpu_has_bf16())
 
-    def train_length(self, asked: int | None, contract_length: int) -> int:
-        """Longest training pair in tokens."""
+    def max_length(self, asked: int | None, contract_length: int) -> int:
+        """Longest pair in tokens."""
         if asked is not None:
             return min(asked, contract_length)
-        return min(CPU_TRAIN_LENGTH, contract_length) if self.device == "cpu" else contract_length
+        return min(CPU_MAX_LENGTH, contract_length) if self.device == "cpu" else contract_length
+
+    @property
+    def pairs_per_forward(self) -> int:
+        """Pairs that share one padded forward pass of a listwise step."""
+        return PAIRS_PER_FORWARD.get(self.device, 64)
 
     @contextmanager
-    def prepared(self, model: CrossEncoder, length: int) -> Iterator[None]:
+    def prepared(self, model: CrossEncoder) -> Iterator[None]:
         """Set a model up for training here, and put everything but its weights back afterwards."""
-        served_length = model.max_seq_length
-        model.max_seq_length = length
-        try:
-            if self.device == "cpu":
-                with _without_dropout(model), _plain_attention(model, self.bf16):
-                    yield
-            else:
+        if self.device == "cpu":
+            with _without_dropout(model), _frozen_word_embeddings(model), _plain_attention(model, self.bf16):
                 yield
-        finally:
-            model.max_seq_length = served_length
+        else:
+            yield
 
     def autocast(self) -> Any:
         """A context in which the forward pass runs in the training precision."""
@@ -85,6 +88,20 @@ def _without_dropout(model: CrossEncoder) -> Iterator[None]:
     finally:
         for layer, rate in zip(layers, rates, strict=True):
             layer.p = rate
+
+
+@contextmanager
+def _frozen_word_embeddings(model: CrossEncoder) -> Iterator[None]:
+    network: Any = model.model
+    weights = list(network.get_input_embeddings().parameters())
+    before = [each.requires_grad for each in weights]
+    for each in weights:
+        each.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for each, trained in zip(weights, before, strict=True):
+            each.requires_grad_(trained)
 
 
 @contextmanager

@@ -15,16 +15,6 @@ if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
 
-def save_for_serving(model: CrossEncoder, folder: Path, served_length: int) -> None:
-    """Save a model that is being trained on shortened pairs with the length that it is served with."""
-    training_length = model.max_seq_length
-    model.max_seq_length = served_length
-    try:
-        model.save_pretrained(str(folder))
-    finally:
-        model.max_seq_length = training_length
-
-
 @dataclass(slots=True)
 class Curve:
     """What a run measured, step by step.
@@ -89,8 +79,8 @@ class CurveRecorder(TrainerCallback):
 class KeepBest(TrainerCallback):
     """Saves the model whenever validation is better than at every earlier trained step."""
 
-    def __init__(self, model: CrossEncoder, folder: Path, served_length: int) -> None:
-        self.model, self.folder, self.served_length = model, folder, served_length
+    def __init__(self, model: CrossEncoder, folder: Path) -> None:
+        self.model, self.folder = model, folder
         self.best: float | None = None
 
     def on_evaluate(
@@ -101,4 +91,4 @@ class KeepBest(TrainerCallback):
         if value is None or (self.best is not None and value <= self.best):
             return
         self.best = value
-        save_for_serving(self.model, self.folder, self.served_length)
+        self.model.save_pretrained(str(self.folder))

@@ -112,7 +112,7 @@ def test_a_question_with_under_two_passages_gets_no_list() -> None:
 def test_a_question_that_finds_nothing_gets_random_passages_and_the_others_keep_their_ids() -> None:
     examples = _lists({"bm25": {"a": 2.0, "b": 1.0}}, ["q", "nothing", "r"], at_random=2)
     assert [(example.query_id, example.query) for example in examples] == [
-        ("imitation-0", "q"), ("imitation-1", "nothing"), ("imitation-2", "r")
+        ("imitation-0-0", "q"), ("imitation-1-0", "nothing"), ("imitation-2-0", "r")
     ]  # fmt: skip
     assert list(_teacher(examples[1]).values()) == [0.0, 0.0]
 
@@ -138,3 +138,9 @@ def test_the_order_of_the_nodes_makes_no_difference() -> None:
     found = {node.node_id: float(i) for i, node in enumerate(NODES)}
     queries = [f"q{i}" for i in range(10)]
     assert _lists({"bm25": found}, queries) == _lists({"bm25": found}, queries, nodes=NODES[::-1])
+
+
+def test_a_query_gets_as_many_lists_as_asked_each_drawn_anew() -> None:
+    examples = _lists({"bm25": {key: float(score) for score, key in enumerate("abcdef")}}, ["q"], lists_per_query=3)
+    assert [example.query_id for example in examples] == ["imitation-0-0", "imitation-0-1", "imitation-0-2"]
+    assert len({tuple(p.key for p in example.candidates or ()) for example in examples}) > 1

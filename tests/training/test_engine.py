@@ -246,17 +246,18 @@ def test_a_healthy_run_gives_no_warning(learnable: RerankDataset, tiny_cross_enc
         engine(learnable, tiny_cross_encoder, tmp_path / "model", config=config).finetune()
 
 
-def test_every_saved_model_keeps_the_served_length(learnable: RerankDataset, tiny_encoder: str, tmp_path: Path) -> None:
-    """Trained on pairs of 8 tokens, it must not cut what it serves at 8 tokens, whoever loads it."""
+def test_it_serves_the_length_it_was_trained_on(learnable: RerankDataset, tiny_encoder: str, tmp_path: Path) -> None:
+    """Trained on pairs of 8 tokens, it serves pairs of 8 tokens, whoever loads it."""
     from sentence_transformers import CrossEncoder
 
-    made = engine(learnable, tiny_encoder, tmp_path / "model", config=replace(FAST, train_length=8))
+    made = engine(learnable, tiny_encoder, tmp_path / "model", config=replace(FAST, max_length=8))
     made.finetune()
-    assert made.report["train length"] == 8
+    assert made.report["max length"] == made.contract.max_length == 8
     long_passage = "city " * 40
     for folder in (made.model_output_path, made.model_output_path / "last"):
         model = CrossEncoder(str(folder))
-        assert model.predict([("what fee", long_passage + "rule")]) != model.predict(
+        assert model.max_seq_length == 8
+        assert model.predict([("what fee", long_passage + "rule")]) == model.predict(
             [("what fee", long_passage + "cat")]
         )
 
