@@ -20,7 +20,7 @@ app = typer.Typer(
 
 Output = Annotated[Path, typer.Option(help="Directory for the checkpoint (model/), the data used and the report.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in the output directory.")]
-Epochs = Annotated[int, typer.Option(help="Passes over the labelled lists.")]
+Epochs = Annotated[int | None, typer.Option(help="Passes over the labelled lists; by default from their number.")]
 Seed = Annotated[int, typer.Option(help="Same data and seed, same split, negatives and start.")]
 
 
@@ -36,7 +36,7 @@ def run(
     depth: Annotated[int, typer.Option(help="Candidates a query is reranked over.")] = 30,
     val: Annotated[float, typer.Option(help="Share of the questions to validate on; from 1 up, their number.")] = 0.1,
     test: Annotated[float, typer.Option(help="Share of the questions to test on; from 1 up, their number.")] = 0.2,
-    epochs: Epochs = 2,
+    epochs: Epochs = None,
     negatives: Annotated[int, typer.Option(help="Negatives mined for a training question.")] = 5,
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -69,7 +69,7 @@ def run(
 @app.command()
 def demo(
     output: Output = Path("runs/demo"),
-    epochs: Epochs = 2,
+    epochs: Epochs = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
@@ -85,7 +85,7 @@ def demo(
         depth=15,
         val=36,
         test=120,
-        config=FinetuneConfig(epochs=epochs, seed=seed),
+        config=FinetuneConfig(epochs=epochs, warm_start_lists=1, seed=seed),
         show_progress=True,
         overwrite=overwrite,
     )

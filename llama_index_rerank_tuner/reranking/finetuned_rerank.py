@@ -41,7 +41,7 @@ class FinetunedRerank(SentenceTransformerRerank):  # type: ignore[misc]  # upstr
         top_n: Number of nodes returned.
         mix: ``auto`` takes the checkpoint's mix where one was fitted; None ranks on the reranker alone.
         device: ``cpu``, ``cuda``, ``mps``; None takes a GPU where there is one.
-        batch_size: Pairs scored at once.
+        batch_size: Pairs scored at once; None takes 8 on a CPU and 32 elsewhere.
         use_fp16: Half precision (GPU).
         show_progress: Show a progress bar over the batches of a call.
         keep_retrieval_score: Keep the retriever's score in the returned nodes' metadata, hidden from models.
@@ -68,7 +68,7 @@ class FinetunedRerank(SentenceTransformerRerank):  # type: ignore[misc]  # upstr
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
-    batch_size: int = Field(default=32, description="Pairs scored at once.")
+    batch_size: int | None = Field(default=None, description="Pairs scored at once.")
     use_fp16: bool = Field(default=False, description="Half precision.")
     show_progress: bool = Field(default=False, description="Show a progress bar over the batches of a call.")
     contract: TextContract = Field(default_factory=TextContract, description="How query and node become text.")
@@ -83,7 +83,7 @@ class FinetunedRerank(SentenceTransformerRerank):  # type: ignore[misc]  # upstr
         *,
         mix: RankMix | Literal["auto"] | None = "auto",
         device: str | None = None,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         use_fp16: bool = False,
         show_progress: bool = False,
         keep_retrieval_score: bool = False,

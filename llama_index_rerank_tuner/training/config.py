@@ -8,6 +8,7 @@ from typing import Any, Literal
 from llama_index_rerank_tuner.errors import ConfigError
 
 DEFAULT_MODEL = "cross-encoder/ms-marco-MiniLM-L6-v2"
+EPOCHS_BY_LISTS = ((1_000, 4), (10_000, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,8 @@ class FinetuneConfig:
     """Settings of ``finetune()``.
 
     Args:
-        epochs: Passes over the labelled lists.
+        epochs: Passes over the labelled lists; None takes 4 under 1,000 lists, 2 under 10,000, else 1. The best of
+            them is kept.
         batch_size: Pairs a step; a step takes as many whole lists as fit, at least one.
         learning_rate: Peak learning rate on the labels.
         warmup_steps: Steps of warm-up, or a share of all steps when it is a float under 1.
@@ -34,7 +36,7 @@ class FinetuneConfig:
         ConfigError: A setting cannot work.
     """
 
-    epochs: int = 2
+    epochs: int | None = None
     batch_size: int = 16
     learning_rate: float = 4e-5
     warmup_steps: float = 0.1
@@ -50,7 +52,7 @@ class FinetuneConfig:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "evaluations_per_epoch", "warm_start_lists", "max_length"):
             value = getattr(self, name)
-            if not (isinstance(value, int) and value > 0) and not (name == "max_length" and value is None):
+            if not (isinstance(value, int) and value > 0) and not (value is None and name in ("epochs", "max_length")):
                 raise ConfigError(f"{name} must be a positive integer, got {value!r}.")
         for name in ("learning_rate", "warm_start_learning_rate"):
             if not 0 < getattr(self, name) < float("inf"):
@@ -69,6 +71,17 @@ class FinetuneConfig:
             8
         """
         return replace(self, **{name: value for name, value in settings.items() if value is not None})
+
+    def epochs_for(self, lists: int) -> int:
+        """Passes over so many labelled lists.
+
+        Example:
+            >>> FinetuneConfig().epochs_for(200), FinetuneConfig().epochs_for(2000)
+            (4, 2)
+        """
+        if self.epochs is not None:
+            return self.epochs
+        return next((epochs for limit, epochs in EPOCHS_BY_LISTS if lists < limit), 1)
 
     def to_dict(self) -> dict[str, Any]:
         """The settings for a JSON report."""

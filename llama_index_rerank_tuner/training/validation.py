@@ -10,7 +10,7 @@ from torch.nn import Identity
 
 from llama_index_rerank_tuner.metrics import score_rankings
 from llama_index_rerank_tuner.records import Passage, RerankExample
-from llama_index_rerank_tuner.reranking.backends import finite
+from llama_index_rerank_tuner.reranking.backends import default_batch_size, finite
 from llama_index_rerank_tuner.text import TextContract
 from llama_index_rerank_tuner.training.hardware import TrainingHardware
 
@@ -31,7 +31,6 @@ class RankingEvaluator(BaseEvaluator):
         examples: Validation questions with at least one positive.
         contract: How the texts are made.
         hardware: Precision to score in.
-        batch_size: Pairs scored at once.
     """
 
     def __init__(
@@ -39,11 +38,10 @@ class RankingEvaluator(BaseEvaluator):
         examples: Sequence[RerankExample],
         contract: TextContract,
         hardware: TrainingHardware,
-        batch_size: int = 32,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # upstream leaves it without annotations
         self.primary_metric = METRIC
-        self.hardware, self.batch_size = hardware, batch_size
+        self.hardware = hardware
         self.qrels = {example.query_id: example.qrels for example in examples}
         self.passages = {example.query_id: ranked_passages(example) for example in examples}
         self.pairs = [
@@ -68,7 +66,7 @@ class RankingEvaluator(BaseEvaluator):
         model.eval()
         with self.hardware.autocast():
             logits = model.predict(
-                self.pairs, batch_size=self.batch_size, activation_fn=Identity(), show_progress_bar=False
+                self.pairs, batch_size=default_batch_size(model), activation_fn=Identity(), show_progress_bar=False
             )
         model.train(training)
         scores = iter(finite(logits, "The model in training").tolist())

@@ -37,7 +37,7 @@ def plot_contestants(result: BenchmarkResult, path: str | Path, metric: str = "n
     axes.set_yticks(range(len(means)), result.contestants)
     axes.invert_yaxis()
     axes.set_xlabel(f"{metric}, mean and 95 % interval over {len(result.queries)} questions")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), ncols=2, frameon=False)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     _save(figure, path)
 
 
@@ -61,7 +61,7 @@ def plot_gap(cases: Sequence[GapCase], path: str | Path, before: str, after: str
         won = sum(positive > negative for positive, negative in everyone)
         axes.set_title(f"{name}: the positive is above its hardest negative in {won} of {len(cases)} cases", loc="left")
         axes.set_ylabel("score")
-    panels[0].legend(loc="upper left", ncols=2, frameon=False)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     panels[1].set_xlabel(f"{len(shown)} of {len(cases)} cases, smallest gap of {after} first")
     _save(figure, path)
 
