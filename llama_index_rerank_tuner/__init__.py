@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llama_index_rerank_tuner.dataset import RerankDataset, load_guide_zh, load_handbook
+    from llama_index_rerank_tuner.dataset import RerankDataset, check_leaks, load_guide_zh, load_handbook
     from llama_index_rerank_tuner.evaluation import RerankBenchmark
     from llama_index_rerank_tuner.mining import HardNegativeDatasetGenerator
     from llama_index_rerank_tuner.pipeline import TuneResult, tune_reranker
@@ -28,6 +28,7 @@ __all__ = [
     "RerankExample",
     "TextContract",
     "TuneResult",
+    "check_leaks",
     "load_guide_zh",
     "load_handbook",
     "tune_reranker",
@@ -45,6 +46,7 @@ _ROOMS = {
     "RerankExample": "records",
     "TextContract": "text",
     "TuneResult": "pipeline",
+    "check_leaks": "dataset",
     "load_guide_zh": "dataset",
     "load_handbook": "dataset",
     "tune_reranker": "pipeline",

@@ -27,6 +27,10 @@ class DataError(RerankTunerError, ValueError):
         self.where, self.problem, self.fix = where, problem, fix
 
 
+class LeakError(DataError):
+    """The same question with the same answer stands on both sides of a split."""
+
+
 class ConfigError(RerankTunerError, ValueError):
     """An argument or a setting has a value that cannot work."""
 

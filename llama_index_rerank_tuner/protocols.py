@@ -28,3 +28,18 @@ class Encode(Protocol):
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed the texts, in order."""
+
+
+class Judge(Protocol):
+    """Judges whether passages answer questions.
+
+    Called with ``n`` (query text, passage text) pairs, returns ``n`` grades: 0 for not relevant, higher for more
+    relevant (1 where the judge only says yes or no), None where no judgement could be had.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name for reports and error messages."""
+
+    def __call__(self, pairs: Sequence[tuple[str, str]]) -> list[float | None]:
+        """Judge the pairs, in order."""

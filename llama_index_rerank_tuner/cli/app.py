@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from llama_index_rerank_tuner.cli.audit import audit
 from llama_index_rerank_tuner.cli.console import error, quiet_libraries, result_lines, say
 from llama_index_rerank_tuner.errors import RerankTunerError
 
@@ -17,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tune a reranker on your documents, and prove it.",
 )
+app.command()(audit)
 
 Output = Annotated[Path, typer.Option(help="Directory for the checkpoint (model/), the data used and the report.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in the output directory.")]

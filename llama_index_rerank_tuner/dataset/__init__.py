@@ -1,9 +1,23 @@
 """The room where labelled data comes in, is checked and is split."""
 
-from llama_index_rerank_tuner.dataset.audit import Audit
+from llama_index_rerank_tuner.dataset.audit import Audit, Finding, RepairReport
 from llama_index_rerank_tuner.dataset.guide_zh import load_guide_zh
 from llama_index_rerank_tuner.dataset.handbook import load_handbook
+from llama_index_rerank_tuner.dataset.leaks import LeakReport, check_leaks, find_leaks
 from llama_index_rerank_tuner.dataset.rerank_dataset import RerankDataset
 from llama_index_rerank_tuner.dataset.split import Split
+from llama_index_rerank_tuner.dataset.split_report import SplitReport
 
-__all__ = ["Audit", "RerankDataset", "Split", "load_guide_zh", "load_handbook"]
+__all__ = [
+    "Audit",
+    "Finding",
+    "LeakReport",
+    "RepairReport",
+    "RerankDataset",
+    "Split",
+    "SplitReport",
+    "check_leaks",
+    "find_leaks",
+    "load_guide_zh",
+    "load_handbook",
+]

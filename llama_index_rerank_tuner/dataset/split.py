@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from llama_index_rerank_tuner.dataset.components import Components, join_groups
+from llama_index_rerank_tuner.dataset.split_report import SideSize, SplitReport, report_of
 from llama_index_rerank_tuner.errors import ConfigError, DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample
 
@@ -16,18 +18,30 @@ if TYPE_CHECKING:
 Size = float | int
 """A share of the questions (a float under 1) or a number of questions (an int)."""
 
+SplitBy = Literal["group", "query"]
+"""What a split keeps whole: the source document, or only the question."""
+
+_LEFT_OUT = "left out"
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A data set cut in three, no group on two sides.
+    """A data set cut in three, no group on two sides, nor any question with its answer.
 
     ``train.corpus`` holds only what training may see: no passage that belongs to, or is positive for, a validation or
     test group. The corpora of ``val`` and ``test`` are whole, because that is what the retriever searches.
+
+    Args:
+        train: What to learn from.
+        val: What to choose the checkpoint on.
+        test: What the verdict rests on.
+        report: What was kept together, and how near the sizes came to those asked for.
     """
 
     train: RerankDataset
     val: RerankDataset
     test: RerankDataset
+    report: SplitReport
 
 
 def group_of(example: RerankExample) -> str:
@@ -35,42 +49,99 @@ def group_of(example: RerankExample) -> str:
     return example.group if example.group is not None else f"query:{example.query_id}"
 
 
-def assign_groups(examples: Sequence[RerankExample], val: Size, test: Size, seed: int) -> dict[str, str]:
-    """Give every group a side, filling test, then validation, with shuffled whole groups until each has its size.
+def assign_sides(
+    examples: Sequence[RerankExample], train: Size | None, val: Size, test: Size, by: SplitBy, seed: int
+) -> tuple[list[str], SplitReport]:
+    """Give every question a side.
+
+    Groups that hold the same question with the same answer are joined (``join_groups``). The components are shuffled
+    and fill test, then validation, then a limited training side: each that still fits, then the smallest one left where
+    that comes nearer to the size asked for. So test and validation miss their sizes by at most half of the largest
+    component, except that a side that would stay empty gets the smallest component of another.
 
     Returns:
-        Group to ``train``, ``val`` or ``test``.
+        ``train``, ``val``, ``test`` or ``left out`` for each question, and the report.
 
     Raises:
-        ConfigError: The sizes leave nothing to train on.
-        DataError: There are too few groups for three sides.
+        ConfigError: The sizes leave nothing to train on, or ask for more than there is, or ``by`` is neither.
+        DataError: There are too few components for the sides.
     """
-    wanted = {"test": _count(test, len(examples)), "val": _count(val, len(examples))}
-    if sum(wanted.values()) >= len(examples):
-        raise ConfigError(f"val={val} and test={test} leave none of the {len(examples)} questions to train on.")
-    sizes: dict[str, int] = {}
-    for example in examples:
-        sizes[group_of(example)] = sizes.get(group_of(example), 0) + 1
-    groups = sorted(sizes)
-    random.Random(seed).shuffle(groups)
-    members: dict[str, list[str]] = {"test": [], "val": [], "train": []}
-    for group in groups:
-        open_sides = [s for s in wanted if sum(sizes[g] for g in members[s]) < wanted[s] and sizes[group] <= wanted[s]]
-        members[open_sides[0] if open_sides else "train"].append(group)
-    _fill_empty_sides(members, [side for side in ("train", "test", "val") if wanted.get(side, 1)], sizes)
-    return {group: side for side, assigned in members.items() for group in assigned}
+    if by not in ("group", "query"):
+        raise ConfigError(f'by must be "group" or "query", got {by!r}.')
+    wanted = _wanted(train, val, test, len(examples))
+    nameless = sum(example.group is None for example in examples)
+    whole = by == "group" and nameless < len(examples)
+    groups = [group_of(example) if whole else f"query:{example.query_id}" for example in examples]
+    components = join_groups(examples, groups)
+    members = _assign(components, wanted, seed)
+    side_of = {group: side for side, chosen in members.items() for c in chosen for group in components.members[c]}
+    sides = [side_of[group] for group in groups]
+    asked = wanted | {"train": len(examples) - sum(wanted.values())} if "train" not in wanted else wanted
+    sizes = [SideSize(side, asked[side], sides.count(side)) for side in ("train", "val", "test")]
+    unit = "source document" if whole else "query"
+    return sides, report_of(components, sizes, unit, seed, nameless)
 
 
-def _fill_empty_sides(members: dict[str, list[str]], sides: Sequence[str], sizes: dict[str, int]) -> None:
-    """Give a side that got nothing the smallest group of the side that has most groups."""
-    if sum(map(len, members.values())) < len(sides):
-        raise DataError("split", f"there are too few groups for {len(sides)} sides", "Add source documents.")
+def _assign(components: Components, wanted: Mapping[str, int], seed: int) -> dict[str, list[int]]:
+    """Give every component (by its place) a side; training gets the rest where it has no size of its own."""
+    waiting = list(range(len(components.sizes)))
+    random.Random(seed).shuffle(waiting)
+    members: dict[str, list[int]] = {}
+    for side in ("test", "val", "train"):
+        chosen = _nearest(waiting, components.sizes, wanted[side]) if side in wanted else set(waiting)
+        members[side] = [place for place in waiting if place in chosen]
+        waiting = [place for place in waiting if place not in chosen]
+    members[_LEFT_OUT] = waiting
+    _fill_empty_sides(members, [side for side in ("train", "test", "val") if wanted.get(side, 1)], components)
+    return members
+
+
+def _nearest(waiting: Sequence[int], sizes: Sequence[int], wanted: int) -> set[int]:
+    """Components whose sizes come near to a number: each that fits, then the smallest left if over is nearer."""
+    chosen, missing = set(), wanted
+    for place in waiting:
+        if sizes[place] <= missing:
+            chosen.add(place)
+            missing -= sizes[place]
+    left = [place for place in waiting if place not in chosen]
+    smallest = min(left, key=lambda place: sizes[place], default=None)
+    if smallest is not None and sizes[smallest] - missing < missing:
+        chosen.add(smallest)
+    return chosen
+
+
+def _fill_empty_sides(members: dict[str, list[int]], sides: Sequence[str], components: Components) -> None:
+    """Give a side that got nothing the smallest component that was left out, or of the side that has most."""
+    if len(components.members) < len(sides):
+        joined = f", because groups that share a question with its answer are joined: {len(components.joins)} pairs"
+        problem = f"there are too few groups for {len(sides)} sides{joined if components.joins else ''}"
+        raise DataError("split", problem, "Add source documents.")
     for side in sides:
         if not members[side]:
-            giver = max(members, key=lambda each: len(members[each]))
-            smallest = min(members[giver], key=lambda group: sizes[group])
+            giver = _LEFT_OUT if members[_LEFT_OUT] else max(members, key=lambda each: len(members[each]))
+            smallest = min(members[giver], key=lambda place: components.sizes[place])
             members[giver].remove(smallest)
             members[side].append(smallest)
+
+
+def _wanted(train: Size | None, val: Size, test: Size, total: int) -> dict[str, int]:
+    """Number of questions for each side; ``train`` is missing where it gets whatever remains."""
+    wanted = {"test": _count(test, total), "val": _count(val, total)}
+    if train is None:
+        if sum(wanted.values()) >= total:
+            raise ConfigError(f"val={val} and test={test} leave none of the {total} questions to train on.")
+        return wanted
+    wanted["train"] = _count(train, total)
+    shares = [size for size in (train, val, test) if isinstance(size, float)]
+    remaining = total - wanted["test"] - wanted["val"]
+    # Shares that add up to the whole leave nothing out, however their numbers were rounded.
+    if len(shares) == 3 and abs(sum(shares) - 1) < 1e-9 and remaining > 0:
+        del wanted["train"]
+    elif wanted["train"] > remaining:
+        raise ConfigError(
+            f"train={train}, val={val} and test={test} ask for more than the {total} questions there are."
+        )
+    return wanted
 
 
 def _count(size: Size, total: int) -> int:
@@ -81,9 +152,17 @@ def _count(size: Size, total: int) -> int:
     return max(1, round(size * total)) if size else 0
 
 
-def training_corpus(corpus: Iterable[Passage], held_out: Sequence[RerankExample]) -> tuple[Passage, ...]:
-    """The passages that training may see: none of a held-out group, none whose text answers a held-out question."""
-    groups = {example.group for example in held_out if example.group is not None}
+def training_corpus(
+    corpus: Iterable[Passage], held_out: Sequence[RerankExample], whole_groups: bool = True
+) -> tuple[Passage, ...]:
+    """The passages that training may see: none of a held-out group, none whose text answers a held-out question.
+
+    Args:
+        corpus: All passages.
+        held_out: The validation and test questions.
+        whole_groups: Leave out every passage of a held-out group; False where a split cuts through groups.
+    """
+    groups = {example.group for example in held_out if whole_groups and example.group is not None}
     answers = {passage.text for example in held_out for passage in example.positives}
     return tuple(p for p in corpus if p.text not in answers and (p.group is None or p.group not in groups))
 

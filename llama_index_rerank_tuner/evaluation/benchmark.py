@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from llama_index_rerank_tuner.dataset import RerankDataset
+from llama_index_rerank_tuner.dataset import RerankDataset, check_leaks
 from llama_index_rerank_tuner.dataset.split import group_of
 from llama_index_rerank_tuner.errors import ConfigError
 from llama_index_rerank_tuner.evaluation.replay import Ranking, replay
@@ -28,6 +28,7 @@ class RerankBenchmark:
         dataset: Test questions with ``candidates`` (``mining.attach_candidates``).
         rerankers: Name to node postprocessor. Give each a ``top_n`` of at least the deepest metric's cutoff; what it
             cuts off counts as not found. The retriever's own order always competes, as ``retriever``.
+        trained_on: What a contestant was trained on, to refuse a test set that leaks from it.
         metrics: Metric names.
         show_progress: Show a progress bar.
         samples: Bootstrap samples of every interval.
@@ -36,6 +37,7 @@ class RerankBenchmark:
     Raises:
         ConfigError: A question was never given candidates, a reranker is called ``retriever``, or a metric is unknown.
         DataError: A question has no positive.
+        LeakError: A test question stands in ``trained_on`` with its answer, or nearly so.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class RerankBenchmark:
         dataset: RerankDataset,
         rerankers: Mapping[str, BaseNodePostprocessor],
         *,
+        trained_on: RerankDataset | None = None,
         metrics: Sequence[str] = DEFAULT_METRICS,
         show_progress: bool = False,
         samples: int = 5000,
@@ -56,6 +59,8 @@ class RerankBenchmark:
                 raise ConfigError(f"{example.place} has no candidates: use mining.attach_candidates first.")
         for metric in metrics:
             parse_metric(metric)
+        if trained_on is not None:
+            check_leaks(trained_on, dataset)
         self.dataset, self.metrics = dataset, tuple(metrics)
         self.contestants: dict[str, BaseNodePostprocessor | None] = {RETRIEVER: None, **rerankers}
         self.show_progress, self.samples, self.seed = show_progress, samples, seed

@@ -124,7 +124,9 @@ def tune_reranker(
     for base_or_tuned in (BASE, TUNED):
         if base_or_tuned in rerankers:
             score_candidates(rerankers[base_or_tuned], testing)
-    benchmark = RerankBenchmark(testing, rerankers, show_progress=show_progress, seed=config.seed).run()
+    benchmark = RerankBenchmark(
+        testing, rerankers, trained_on=training, show_progress=show_progress, seed=config.seed
+    ).run()
     result = judged(engine, rerankers, benchmark, output, top_n)
     save_report(result, generator.report, engine)
     return result

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llama_index_rerank_tuner.dataset import RerankDataset
+from llama_index_rerank_tuner.dataset import RerankDataset, check_leaks
 from llama_index_rerank_tuner.errors import ConfigError, NotTrainedError, RerankTunerWarning
 from llama_index_rerank_tuner.json_files import read_json, write_json
 from llama_index_rerank_tuner.models import resolve_model
@@ -62,6 +62,7 @@ class CrossEncoderFinetuneEngine:
 
     Raises:
         DataError: The data is empty, a record cannot be used, or a query has no positive.
+        LeakError: A validation question stands in the training data with its answer, or nearly so.
         ConfigError: A setting cannot work, or both ``train_dataset`` and ``dataset`` are given.
     """
 
@@ -188,7 +189,7 @@ class CrossEncoderFinetuneEngine:
             "best": curve.best,
             "max length": length,
             "hardware": asdict(hardware),
-            "audit": self.train_dataset.audit().to_dict(),
+            "audit": self.train_dataset.audit(near_limit=0).to_dict(),
             "versions": {name: version(name) for name in ("sentence-transformers", "transformers", "torch")},
             "seconds": round(time.monotonic() - started, 1),
         }
@@ -258,6 +259,7 @@ def _with_validation(
     if validation is not None:
         given = _as_dataset(validation)
         given.require_positives()
+        check_leaks(train, given)
         return train, given
     cut = train.split(val=max(1, round(0.1 * len(train))), test=0, seed=seed)
     logger.info("No val_dataset: %d of %d questions, cut by group, validate.", len(cut.val), len(train))

@@ -12,7 +12,7 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from llama_index_rerank_tuner.dataset import RerankDataset
-from llama_index_rerank_tuner.errors import ConfigError, DataError
+from llama_index_rerank_tuner.errors import ConfigError, DataError, LeakError
 from llama_index_rerank_tuner.evaluation import RETRIEVER, BenchmarkResult, RerankBenchmark
 from llama_index_rerank_tuner.metrics import DEFAULT_METRICS
 from llama_index_rerank_tuner.records import Passage, RerankExample, Retrieved
@@ -193,6 +193,12 @@ def test_a_question_without_a_positive_and_a_reranker_called_retriever_are_refus
         RerankBenchmark(RerankDataset.build([_question("q7", ["a"], [])]), {})
     with pytest.raises(ConfigError, match="call the reranker something else"):
         RerankBenchmark(FOUR, {"retriever": Reversing()})
+
+
+def test_test_questions_that_a_contestant_was_trained_on_are_refused() -> None:
+    trained_on = RerankDataset.from_records([{"query": "Question  FIRST?", "passage": "text p", "score": 1}])
+    with pytest.raises(LeakError, match=r"1 questions stand on both sides"):
+        RerankBenchmark(FOUR, {}, trained_on=trained_on)
 
 
 def test_an_unknown_metric_is_refused_before_any_reranker_has_worked() -> None:

@@ -64,3 +64,42 @@ def test_its_own_names_for_data_model_and_path_are_ours(tiny_cross_encoder: str,
     shared = {"dataset", "model_id", "model_output_path", "batch_size", "val_dataset", "epochs"}
     assert shared <= set(theirs)
     assert shared <= set(ours)
+
+
+def embedding_qa() -> Any:
+    return incumbent().EmbeddingQAFinetuneDataset(
+        queries={"q1": "谁可以申请？", "q2": "Which form?"},
+        corpus={"a": "小微企业。", "b": "The form is AP-2.", "c": "Fees."},
+        relevant_docs={"q1": ["a"], "q2": ["b", "c"]},
+    )
+
+
+def test_its_embedding_qa_data_set_is_taken_live_and_from_its_file(tmp_path: Path) -> None:
+    from llama_index_rerank_tuner.dataset.coerce import coerce_records
+    from llama_index_rerank_tuner.dataset.formats.embedding_qa import read_embedding_qa
+
+    theirs = embedding_qa()
+    theirs.save_json(str(tmp_path / "theirs.json"))
+    examples, corpus = coerce_records(theirs)
+    assert read_embedding_qa(tmp_path / "theirs.json") == (examples, corpus)
+    assert [example.qrels for example in examples] == [{"a": 1}, {"b": 1, "c": 1}]
+    assert {passage.node_id: passage.text for passage in corpus} == theirs.corpus
+
+
+def test_it_reads_the_embedding_qa_file_that_we_write(tmp_path: Path) -> None:
+    from llama_index_rerank_tuner.dataset.formats.embedding_qa import from_embedding_qa, write_embedding_qa
+
+    theirs = embedding_qa()
+    write_embedding_qa(*from_embedding_qa(theirs), tmp_path / "ours.json")
+    assert type(theirs).from_json(str(tmp_path / "ours.json")) == theirs
+
+
+def test_its_cohere_records_are_taken() -> None:
+    incumbent()
+    from llama_index.finetuning.rerankers.dataset_gen import CohereRerankerFinetuneDataset
+
+    from llama_index_rerank_tuner.dataset.coerce import coerce_examples
+
+    record = CohereRerankerFinetuneDataset(query="Who?", relevant_passages=["Firms."], hard_negatives=["AP-2."])
+    (example,) = coerce_examples([record])
+    assert ([p.text for p in example.positives], [p.text for p in example.negatives]) == (["Firms."], ["AP-2."])

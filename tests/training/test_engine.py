@@ -16,6 +16,7 @@ from llama_index_rerank_tuner.errors import (
     CheckpointNotFoundError,
     ConfigError,
     DataError,
+    LeakError,
     NotTrainedError,
     RerankTunerWarning,
 )
@@ -118,6 +119,13 @@ def test_without_validation_data_a_tenth_is_cut_by_group(learnable: RerankDatase
     assert {e.group for e in made.train_dataset}.isdisjoint(e.group for e in made.val_dataset)
 
 
+def test_validation_questions_that_stand_in_the_training_data_are_refused(
+    learnable: RerankDataset, tiny_cross_encoder: str
+) -> None:
+    with pytest.raises(LeakError, match=r"12 questions stand on both sides"):
+        CrossEncoderFinetuneEngine(learnable, learnable[:12], model_id=tiny_cross_encoder)
+
+
 def test_triples_samples_and_dicts_give_the_same_data(learnable: RerankDataset, tiny_cross_encoder: str) -> None:
     class Sample:
         def __init__(self, query: str, context: str, score: int) -> None:
@@ -132,8 +140,8 @@ def test_triples_samples_and_dicts_give_the_same_data(learnable: RerankDataset, 
     as_dicts = [{"query": q, "passage": p, "score": s} for q, p, s in rows]
     as_samples = [Sample(q, p, s) for q, p, s in rows]
     made = [
-        CrossEncoderFinetuneEngine(train_dataset=as_dicts, val_dataset=as_dicts, model_id=tiny_cross_encoder),
-        CrossEncoderFinetuneEngine(dataset=as_samples, val_dataset=as_samples, model_id=tiny_cross_encoder),
+        CrossEncoderFinetuneEngine(train_dataset=as_dicts, model_id=tiny_cross_encoder),
+        CrossEncoderFinetuneEngine(dataset=as_samples, model_id=tiny_cross_encoder),
     ]
     assert made[0].train_dataset == made[1].train_dataset
 

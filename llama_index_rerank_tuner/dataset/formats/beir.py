@@ -6,7 +6,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from llama_index_rerank_tuner.dataset.formats.lines import number, read_records, read_text, required_text
+from llama_index_rerank_tuner.dataset.formats.encoding import decoded_lines
+from llama_index_rerank_tuner.dataset.formats.fields import (
+    checked_text,
+    number,
+    optional_mapping,
+    optional_text,
+    required_text,
+    text_or_none,
+)
+from llama_index_rerank_tuner.dataset.formats.lines import read_records
 from llama_index_rerank_tuner.errors import DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample
 
@@ -22,7 +31,8 @@ def read_beir(
 ) -> tuple[list[RerankExample], list[Passage]]:
     """Read a BEIR folder: the judged questions, and the whole corpus.
 
-    A passage's text is its title, a line break and its text. Questions without a judgement are left out.
+    A passage's text is its title, a line break and its text. Questions without a judgement are left out. A question's
+    metadata is kept; the source document that ``write_beir`` noted under ``group`` becomes the example's group.
 
     Args:
         folder: The folder.
@@ -33,11 +43,15 @@ def read_beir(
         DataError: A file is missing, a line cannot be used, or a judgement names an unknown id.
     """
     folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise DataError(
+            str(folder), "it is no folder", "Expected a folder with corpus.jsonl, queries.jsonl and qrels/."
+        )
     corpus = {passage.key: passage for passage in _read_corpus(folder / "corpus.jsonl", group_key)}
     judgements = _read_judgements(folder / "qrels", qrels)
     examples = [
         _example(where, record, judgements.pop(query_id), corpus, group_key)
-        for query_id, where, record in _identified(folder / "queries.jsonl")
+        for query_id, where, record in _identified(folder / "queries.jsonl", "at least one query")
         if query_id in judgements
     ]
     for query_id, judged in judgements.items():
@@ -50,34 +64,41 @@ def read_beir(
 
 
 def _identifier(where: str, record: Mapping[str, Any]) -> str:
-    if not isinstance(record.get("_id"), str | int):
+    value = record.get("_id")
+    if not isinstance(value, str | int) or isinstance(value, bool):
         raise DataError(where, 'the key "_id" is missing or no text', 'Add "_id".')
-    return str(record["_id"])
+    return checked_text(where, "_id", text_or_none(where, "_id", value))
 
 
-def _group(record: Mapping[str, Any], group_key: str | None) -> str | None:
-    metadata = record.get("metadata")
-    if not isinstance(metadata, Mapping):
-        return None
-    keys = GROUP_KEYS if group_key is None else (group_key,)
-    return next((str(metadata[key]) for key in keys if metadata.get(key) is not None), None)
+def _group(where: str, record: Mapping[str, Any], group_key: str | None) -> str | None:
+    metadata = optional_mapping(where, record, "metadata")
+    if group_key is not None:
+        return text_or_none(where, group_key, metadata.get(group_key))
+    if GROUP_KEYS[0] in metadata:
+        return text_or_none(where, GROUP_KEYS[0], metadata[GROUP_KEYS[0]])
+    return next((str(metadata[key]) for key in GROUP_KEYS if isinstance(metadata.get(key), str | int)), None)
+
+
+def _metadata(where: str, record: Mapping[str, Any], group_key: str | None) -> dict[str, Any]:
+    noted = GROUP_KEYS[0] if group_key in (None, GROUP_KEYS[0]) else None
+    return {key: value for key, value in optional_mapping(where, record, "metadata").items() if key != noted}
 
 
 def _read_corpus(path: Path, group_key: str | None) -> Iterator[Passage]:
-    for identifier, where, record in _identified(path):
-        title = record.get("title") or ""
-        text = required_text(where, {"text": f"{title}\n{record.get('text') or ''}".strip()}, "text")
-        yield Passage(text, node_id=identifier, group=_group(record, group_key))
+    for identifier, where, record in _identified(path, "at least one passage"):
+        title, text = optional_text(where, record, "title"), optional_text(where, record, "text")
+        content = f"{title}\n{text or ''}".strip() if title else text or ""
+        yield Passage(checked_text(where, "text", content), identifier, group=_group(where, record, group_key))
 
 
-def _identified(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _identified(path: Path, expected: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every record with its id and its place.
 
     Raises:
         DataError: An id is missing, or stands twice.
     """
     seen: set[str] = set()
-    for where, record in read_records(path):
+    for where, record in read_records(path, expected):
         identifier = _identifier(where, record)
         if identifier in seen:
             raise DataError(where, f"the id {identifier!r} stands twice", "Give every record an id of its own.")
@@ -101,8 +122,8 @@ def _read_judgements(folder: Path, qrels: str | None) -> Judgements:
 
 
 def _judgement_lines(path: Path) -> Iterator[tuple[str, str, str, float]]:
-    for line_number, line in enumerate(read_text(path).split("\n"), start=1):
-        columns = line.rstrip("\r").split("\t")
+    for line_number, line in enumerate(decoded_lines(path), start=1):
+        columns = line.rstrip("\r\n").split("\t")
         if not line.strip() or (line_number == 1 and columns[-1] == "score"):
             continue
         where = f"{path} line {line_number}"
@@ -120,11 +141,12 @@ def _example(
 ) -> RerankExample:
     passages = [_judged(corpus, passage_id, grade, place) for passage_id, (grade, place) in judged.items()]
     return RerankExample(
-        query_id=str(record["_id"]),
+        query_id=_identifier(where, record),
         query=required_text(where, record, "text"),
         positives=tuple(passage for passage in passages if (passage.label or 0) > 0),
         negatives=tuple(passage for passage in passages if (passage.label or 0) <= 0),
-        group=_group(record, group_key),
+        group=_group(where, record, group_key),
+        metadata=_metadata(where, record, group_key),
         where=where,
     )
 

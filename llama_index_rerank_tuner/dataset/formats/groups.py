@@ -1,25 +1,29 @@
-"""Groups: JSONL of ``{"query", "pos": [...], "neg": [...]}``, which FlagEmbedding reads too.
+"""Groups: JSONL (or a JSON list) of ``{"query", "pos": [...], "neg": [...]}``, which FlagEmbedding reads too.
 
-Optional lists run beside ``pos`` and ``neg``: ``*_scores`` (teacher scores), ``*_labels`` (grades), ``*_ids`` and
-``*_sources`` (source to ``[rank, score]``). ``candidates`` holds the retriever's real list as objects.
+Optional lists run beside ``pos`` and ``neg``: ``*_scores`` (teacher scores), ``*_labels`` (grades), ``*_ids``,
+``*_groups`` (source documents) and ``*_sources`` (source to ``[rank, score]``). ``candidates`` holds the retriever's
+real list as objects. FlagEmbedding's ``prompt`` is kept in the metadata.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from llama_index_rerank_tuner.dataset.formats.lines import (
-    Located,
+from llama_index_rerank_tuner.dataset.formats.fields import (
     checked_text,
     fresh_ids,
     number,
+    optional_mapping,
     optional_text,
-    read_records,
     required_text,
+    shown,
+    text_or_none,
 )
+from llama_index_rerank_tuner.dataset.formats.lines import Located, read_records
+from llama_index_rerank_tuner.dataset.formats.writing import write_records
 from llama_index_rerank_tuner.errors import DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample, Retrieved
 
@@ -39,21 +43,22 @@ def parse_groups(located: Iterable[Located]) -> list[RerankExample]:
     Raises:
         DataError: A record lacks a key, holds something that is no text, or its lists differ in length.
     """
-    listed = list(located)
-    given = [optional_text(where, record, "query_id") for where, record in listed]
+    examples: list[RerankExample] = []
+    given: list[str | None] = []
+    for where, record in located:
+        given.append(optional_text(where, record, "query_id"))
+        examples.append(_example(given[-1] or "", where, record))
     fresh = fresh_ids(given)
     return [
-        _example(query_id if query_id is not None else next(fresh), where, record)
-        for query_id, (where, record) in zip(given, listed, strict=True)
+        replace(example, query_id=next(fresh)) if query_id is None else example
+        for query_id, example in zip(given, examples, strict=True)
     ]
 
 
 def _example(query_id: str, where: str, record: dict[str, Any]) -> RerankExample:
-    candidates, metadata = record.get("candidates"), record.get("metadata") or {}
+    candidates = record.get("candidates")
     if not isinstance(candidates, list | None):
         raise DataError(where, f'"candidates" is a {type(candidates).__name__}', "Expected a list of objects.")
-    if not isinstance(metadata, dict):
-        raise DataError(where, f'"metadata" is a {type(metadata).__name__}', "Expected an object.")
     return RerankExample(
         query_id=query_id,
         query=required_text(where, record, "query"),
@@ -61,9 +66,19 @@ def _example(query_id: str, where: str, record: dict[str, Any]) -> RerankExample
         negatives=_passages(where, record, "neg", label=0.0),
         candidates=None if candidates is None else tuple(_candidate(where, each) for each in candidates),
         group=optional_text(where, record, "group"),
-        metadata=metadata,
+        metadata=_metadata(where, record),
         where=where,
     )
+
+
+def _metadata(where: str, record: dict[str, Any]) -> dict[str, Any]:
+    """The record's metadata, and in it FlagEmbedding's ``prompt``, which stands beside the query there."""
+    metadata, prompt = optional_mapping(where, record, "metadata"), optional_text(where, record, "prompt")
+    if prompt is None:
+        return metadata
+    if metadata.get("prompt", prompt) != prompt:
+        raise DataError(where, '"prompt" and the prompt in "metadata" differ', "Keep one of them.")
+    return metadata | {"prompt": prompt}
 
 
 def _passages(where: str, record: dict[str, Any], side: str, label: float) -> tuple[Passage, ...]:
@@ -78,11 +93,11 @@ def _passages(where: str, record: dict[str, Any], side: str, label: float) -> tu
     return tuple(
         Passage(
             text,
-            node_id=None if node_id is None else str(node_id),
+            node_id=text_or_none(where, f"{side}_ids", node_id),
             label=label if grade is None else number(where, f"{side}_labels", grade),
             teacher_score=None if score is None else number(where, f"{side}_scores", score),
             retrieved=_retrieved(where, sources),
-            group=None if group is None else str(group),
+            group=text_or_none(where, f"{side}_groups", group),
         )
         for text, node_id, grade, score, sources, group in zip(
             texts, column("ids"), column("labels"), column("scores"), column("sources"), column("groups"), strict=True
@@ -104,15 +119,30 @@ def _column_reader(where: str, record: dict[str, Any], side: str, length: int) -
 
 
 def _retrieved(where: str, sources: Any) -> dict[str, Retrieved]:
+    """Source name to its rank (a whole number from 1) and score.
+
+    Raises:
+        DataError: The sources are anything else.
+    """
     try:
-        return {name: Retrieved(int(rank), float(score)) for name, (rank, score) in (sources or {}).items()}
-    except (AttributeError, TypeError, ValueError, OverflowError) as error:
-        raise DataError(where, f"sources are {sources!r}", 'Expected {"bm25": [rank, score]}.') from error
+        return {
+            checked_text(where, "source", name): Retrieved(_rank(where, rank), number(where, "score", score))
+            for name, (rank, score) in ({} if sources is None else sources).items()
+        }
+    except (AttributeError, TypeError, ValueError) as error:
+        raise DataError(where, f"sources are {shown(sources)}", 'Expected {"bm25": [rank, score]}.') from error
+
+
+def _rank(where: str, value: Any) -> int:
+    rank = number(where, "rank", value)
+    if rank < 1 or not rank.is_integer():
+        raise DataError(where, f"a rank is {shown(value)}", "Expected a whole number from 1.")
+    return int(rank)
 
 
 def _candidate(where: str, record: Any) -> Passage:
     if not isinstance(record, dict):
-        raise DataError(where, f'"candidates" holds {record!r}', 'Expected {"text": ..., "id": ...}.')
+        raise DataError(where, f'"candidates" holds {shown(record)}', 'Expected {"text": ..., "id": ...}.')
     label, teacher_score = record.get("label"), record.get("teacher_score")
     return Passage(
         required_text(where, record, "text"),
@@ -125,21 +155,25 @@ def _candidate(where: str, record: Any) -> Passage:
 
 
 def write_groups(examples: Iterable[RerankExample], path: str | Path) -> None:
-    """Write one JSONL record an example; what is nowhere set is left out."""
-    with Path(path).open("w", encoding="utf-8") as stream:
-        for example in examples:
-            stream.write(json.dumps(group_record(example), ensure_ascii=False) + "\n")
+    """Write one record an example, as JSONL or (``.json``) as a list; what is nowhere set is left out.
+
+    Raises:
+        DataError: The file's name asks for a table, or a text cannot be encoded.
+    """
+    write_records(map(group_record, examples), path)
 
 
 def group_record(example: RerankExample) -> dict[str, Any]:
     """The groups record of one example."""
+    metadata = dict(example.metadata)
+    prompt = metadata.pop("prompt") if isinstance(metadata.get("prompt"), str) else None
     record: dict[str, Any] = {"query_id": example.query_id, "query": example.query, "group": example.group}
     for side, passages, usual in (("pos", example.positives, 1.0), ("neg", example.negatives, 0.0)):
         record[side] = [passage.text for passage in passages]
         record |= {f"{side}_{name}": column for name, column in _columns(passages, usual).items()}
     if example.candidates is not None:
         record["candidates"] = [_candidate_record(passage) for passage in example.candidates]
-    record["metadata"] = dict(example.metadata) or None
+    record |= {"prompt": prompt, "metadata": metadata or None}
     return {key: value for key, value in record.items() if value is not None}
 
 

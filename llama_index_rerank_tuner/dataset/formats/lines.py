@@ -1,131 +1,127 @@
-"""Reading JSON and JSONL so that every fault names its file and line."""
+"""Records from JSONL, JSON lists, CSV and TSV, each with its place, so that every fault names its file and line."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from itertools import count
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from llama_index_rerank_tuner.dataset.formats.encoding import decoded_lines, read_text
+from llama_index_rerank_tuner.dataset.formats.fields import (
+    checked_text,
+    fresh_ids,
+    number,
+    optional_text,
+    required_text,
+    shown,
+)
+from llama_index_rerank_tuner.dataset.formats.tables import TABLE_SUFFIXES, read_table
 from llama_index_rerank_tuner.errors import DataError
+
+__all__ = [
+    "Located",
+    "checked_text",
+    "decoded_lines",
+    "fresh_ids",
+    "number",
+    "optional_text",
+    "read_records",
+    "read_text",
+    "required_text",
+]
 
 Located = tuple[str, dict[str, Any]]
 """Where a record stands (``file line 3``) and the record."""
 
-
-def read_text(path: Path) -> str:
-    """Read a UTF-8 file (a byte order mark is taken off).
-
-    Raises:
-        DataError: The file is missing, is no file, or is not UTF-8.
-    """
-    if not path.is_file():
-        raise DataError(str(path), "no such file", "Check the path.")
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            str(path), f"not UTF-8 (byte {error.start} cannot be read)", "Convert it, for example with iconv."
-        ) from error
+_EXPECTED_JSON = "Expected one JSON object a line, or a JSON list."
+_SPACE = re.compile(r"[ \t\r\n]*")
 
 
-def read_records(path: Path) -> Iterator[Located]:
-    """Yield every record of a JSON list or a JSONL file, with its place.
+class _RepeatedKeyError(ValueError):
+    """A key that stands twice in one object: JSON readers disagree on which of them counts."""
+
+
+def read_records(path: Path, expected: str = "at least one query with a relevant passage") -> Iterator[Located]:
+    """Yield every record of a file, with its place.
+
+    A name that ends in ``.csv`` or ``.tsv`` is a table with a header, read row by row; everything else is JSONL, read
+    line by line, or one JSON list, whose text is read whole.
+
+    Args:
+        path: The file.
+        expected: What an empty file should have held, for the error.
 
     Raises:
-        DataError: A line is not JSON, or not an object.
+        DataError: The file cannot be read, holds no record, or a record cannot be parsed.
     """
-    text = read_text(path)
-    if text.lstrip().startswith("["):
-        yield from _read_list(path, text)
+    empty = True
+    for located in _records(Path(path)):
+        empty = False
+        yield located
+    if empty:
+        raise DataError(str(path), "it holds no record", f"Give {expected}.")
+
+
+def _records(path: Path) -> Iterator[Located]:
+    if path.suffix.lower() in TABLE_SUFFIXES:
+        yield from read_table(path)
         return
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            where = f"{path} line {number}"
-            yield where, _as_object(where, _parse(where, line))
+    lines, begun = decoded_lines(path), False
+    for line_number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if not begun and text.startswith("["):
+            yield from _listed(path, "".join([line, *lines]))
+        elif text:
+            begun, where = True, f"{path} line {line_number}"
+            yield where, _as_object(where, _decoded(where, text, 0)[0])
 
 
-def _read_list(path: Path, text: str) -> Iterator[Located]:
-    for number, record in enumerate(_parse(str(path), text), start=1):
-        where = f"{path} record {number}"
+def _listed(path: Path, text: str) -> Iterator[Located]:
+    """The records of a JSON list one by one, so that only its text is held whole."""
+    position = _after_space(text, text.index("[") + 1)
+    record_number = 0
+    while text[position : position + 1] != "]" or record_number:
+        record_number += 1
+        where = f"{path} record {record_number}"
+        record, position = _decoded(where, text, position, whole=False)
         yield where, _as_object(where, record)
+        position = _after_space(text, position)
+        if text[position : position + 1] != ",":
+            break
+        position = _after_space(text, position + 1)
+    if text[position : position + 1] != "]" or text[position + 1 :].strip():
+        raise DataError(str(path), f"not valid JSON after record {record_number}", _EXPECTED_JSON)
 
 
-def _parse(where: str, text: str) -> Any:
+def _after_space(text: str, position: int) -> int:
+    found = _SPACE.match(text, position)
+    return found.end() if found else position
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _RepeatedKeyError(f"the key {shown(next(name for name in names if names.count(name) > 1))} stands twice")
+    return record
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_without_repeats)
+
+
+def _decoded(where: str, text: str, position: int, whole: bool = True) -> tuple[Any, int]:
+    """The JSON value at a position, and where it ends."""
     try:
-        return json.loads(text)
+        return (_DECODER.decode(text), len(text)) if whole else _DECODER.raw_decode(text, position)
+    except _RepeatedKeyError as error:
+        raise DataError(where, str(error), "Keep one of them.") from error
     except (ValueError, RecursionError) as error:
-        raise DataError(
-            where, f"not valid JSON ({error})", "Expected one JSON object a line, or a JSON list."
-        ) from error
+        raise DataError(where, f"not valid JSON ({error})", _EXPECTED_JSON) from error
 
 
 def _as_object(where: str, record: Any) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise DataError(where, f"a {type(record).__name__}, not an object", 'Expected {"query": ..., ...}.')
     return record
-
-
-def required_text(where: str, record: dict[str, Any], key: str) -> str:
-    """The non-empty string under ``key``.
-
-    Raises:
-        DataError: The key is missing, or its value is empty or no string.
-    """
-    if key not in record:
-        present = ", ".join(map(str, record)) or "nothing"
-        raise DataError(where, f'the key "{key}" is missing (it has {present})', f'Add "{key}".')
-    return checked_text(where, key, record[key])
-
-
-def checked_text(where: str, name: str, value: Any) -> str:
-    """A text that is not empty and can be written as UTF-8.
-
-    Raises:
-        DataError: It is something else, or holds half of a surrogate pair.
-    """
-    if not isinstance(value, str) or not value.strip():
-        raise DataError(where, f'"{name}" is {value!r}', "Expected a text that is not empty.")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise DataError(
-            where, f'"{name}" holds half a character at position {error.start}', "Write it again as UTF-8."
-        ) from error
-    return value
-
-
-def fresh_ids(taken: Iterable[str | None]) -> Iterator[str]:
-    """Made-up query ids ``q0``, ``q1``, ... that are not taken."""
-    given = set(taken)
-    return (name for name in map("q{}".format, count()) if name not in given)
-
-
-def number(where: str, name: str, value: Any) -> float:
-    """A finite number, or a string that spells one.
-
-    Raises:
-        DataError: It is neither.
-    """
-    try:
-        result = float(value) if not isinstance(value, bool) else float(int(value))
-    except (TypeError, ValueError, OverflowError):
-        result = float("nan")
-    if not abs(result) < float("inf"):
-        raise DataError(where, f'"{name}" is {value!r}', "Expected a number (1 relevant, 0 not).")
-    return result
-
-
-def optional_text(where: str, record: dict[str, Any], key: str) -> str | None:
-    """The string under ``key``; None where it is missing or null. Whole numbers become text.
-
-    Raises:
-        DataError: The value is something else.
-    """
-    value = record.get(key)
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    raise DataError(where, f'"{key}" is {value!r}', "Expected a text.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llama_index_rerank_tuner.dataset import RerankDataset
+from llama_index_rerank_tuner.dataset.formats.groups import read_groups, write_groups
 from llama_index_rerank_tuner.errors import DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample, Retrieved
 
@@ -76,6 +78,33 @@ def test_flag_embedding_files_read_as_they_are(tmp_path: Path) -> None:
         ("n1", 0.0),
         ("n2", 0.0),
     ]
+
+
+def test_a_prompt_is_kept_in_the_metadata_and_written_back_beside_the_query(tmp_path: Path) -> None:
+    record = {
+        "query_id": "q0",
+        "query": "q",
+        "pos": ["p"],
+        "neg": [],
+        "prompt": "Rank this.",
+        "metadata": {"by": "llm"},
+    }
+    examples = read_groups(_file(tmp_path, record))
+    assert examples[0].metadata == {"by": "llm", "prompt": "Rank this."}
+    write_groups(examples, tmp_path / "out.jsonl")
+    assert json.loads((tmp_path / "out.jsonl").read_text(encoding="utf-8")) == record
+
+
+def test_a_json_list_is_read_and_written(tmp_path: Path) -> None:
+    write_groups([EXAMPLE, replace(EXAMPLE, query_id="8", metadata={"prompt": 5})], tmp_path / "out.json")
+    assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))[0] == FULL
+    assert read_groups(tmp_path / "out.json") == [EXAMPLE, replace(EXAMPLE, query_id="8", metadata={"prompt": 5})]
+
+
+def test_groups_are_no_table(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a table cannot\. Name the file \.jsonl or \.json"):
+        write_groups([EXAMPLE], tmp_path / "out.csv")
+    assert not list(tmp_path.iterdir())
 
 
 def test_neg_may_be_left_out_and_nothing_else_is_written(tmp_path: Path) -> None:
@@ -155,6 +184,12 @@ def test_a_made_up_query_id_never_takes_a_given_one(tmp_path: Path) -> None:
         ({"candidates": 5}, "candidates", "Expected"),
         ({"metadata": "llm"}, "metadata", "Expected"),
         ({"group": 1.5}, '"group" is 1.5', "Expected a text."),
+        ({"group": "\ud83d"}, '"group" holds half a character at position 0', "Write it again as UTF-8."),
+        ({"pos_ids": [["n1"], "n2"]}, "\"pos_ids\" is ['n1']", "Expected a text."),
+        ({"neg_sources": [{"bm25": [1.5, 1]}]}, "sources are {'bm25': [1.5, 1]}", 'Expected {"bm25": [rank, score]}.'),
+        ({"neg_sources": [{"bm25": [1, float("nan")]}]}, "sources are {'bm25': [1, nan]}", "[rank, score]"),
+        ({"metadata": {"by": "\ud83d"}}, '"metadata" cannot be written as JSON', "plain JSON"),
+        ({"prompt": "x", "metadata": {"prompt": "y"}}, '"prompt" and the prompt in "metadata" differ', "Keep one"),
     ],
 )
 def test_a_record_that_cannot_be_used_is_named_with_its_fix(

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from llama_index_rerank_tuner.dataset import RerankDataset
+from llama_index_rerank_tuner.dataset.formats.beir import read_beir
+from llama_index_rerank_tuner.dataset.formats.beir_export import write_beir
 from llama_index_rerank_tuner.errors import DataError
+from llama_index_rerank_tuner.records import Passage, RerankExample
 
 CORPUS = """{"_id": "a", "title": "Grant", "text": "Firms under 50 staff.", "metadata": {"law": "L1", "source": "s1"}}
 {"_id": 2, "title": "", "text": "表格 AP-2。"}
@@ -143,6 +146,63 @@ def test_a_file_that_is_not_utf8_is_named(tmp_path: Path, stem: str) -> None:
 def test_a_folder_without_a_judgement_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="it holds no record"):
         RerankDataset.from_beir(_folder(tmp_path, train=QRELS.split("\n")[0]))
+
+
+WRITTEN = [
+    RerankExample(
+        "q1",
+        '谁可以 "apply"?\n🙂',
+        positives=(
+            Passage("\tFirms, under 50 staff \r\n", "a", label=2.0, group="规定.pdf"),
+            Passage("表格", "b", label=0.5),
+        ),
+        negatives=(Passage("No.", "c", label=-1.0),),
+        group="规定.pdf",
+        metadata={"paper": "x", "tries": [1, None]},
+    ),
+    RerankExample("q2", "Which form?", negatives=(Passage("表格", "b", label=0.0),), metadata={"source": "llm"}),
+]
+WHOLE = [
+    Passage("\tFirms, under 50 staff \r\n", "a", group="规定.pdf"),
+    *[Passage("unjudged", "z", group="7"), Passage("表格", "b"), Passage("No.", "c")],
+]
+
+
+def test_what_is_written_is_read_back_equal(tmp_path: Path) -> None:
+    write_beir(WRITTEN, WHOLE, tmp_path / "new", split="dev")
+    assert read_beir(tmp_path / "new", qrels="dev") == (WRITTEN, WHOLE)
+    assert (tmp_path / "new" / "qrels" / "dev.tsv").read_text(encoding="utf-8") == (
+        "query-id\tcorpus-id\tscore\nq1\ta\t2\nq1\tb\t0.5\nq1\tc\t-1\nq2\tb\t0\n"
+    )
+
+
+def test_judged_passages_that_the_corpus_lacks_are_added(tmp_path: Path) -> None:
+    write_beir(WRITTEN, [], tmp_path)
+    assert [passage.node_id for passage in read_beir(tmp_path)[1]] == ["a", "b", "c"]
+
+
+def test_a_missing_label_is_written_as_the_side_says(tmp_path: Path) -> None:
+    write_beir([RerankExample("q", "q", (Passage("p", "a"),), (Passage("n", "b"),))], [], tmp_path)
+    assert read_beir(tmp_path)[0][0].qrels == {"a": 1, "b": 0}
+
+
+@pytest.mark.parametrize(
+    ("example", "problem", "fix"),
+    [
+        (RerankExample("q", "q", (Passage("p"),)), "it has no id", "Build a RerankDataset"),
+        (RerankExample("q", "q", (Passage("p", "a\tb"),)), "holds a tab or a line break", "Choose another id."),
+        (RerankExample("q\n", "q", (Passage("p", "a"),)), "holds a tab or a line break", "Choose another id."),
+        (RerankExample("q", "q", (Passage("p", "z"),)), "the id stands for two texts", "an id of its own"),
+        (RerankExample("q", "q", (Passage("p", "a", label=0.0),)), "a positive has the label 0", "over 0 is relevant"),
+        (RerankExample("q", "q", (), (Passage("p", "a", label=2.0),)), "a negative has the label 2", "over 0 is rel"),
+        (RerankExample("q", "q", (Passage("p", "a"),), group="g", metadata={"group": "h"}), "another", "Rename"),
+    ],
+)
+def test_what_the_format_cannot_hold_is_refused(tmp_path: Path, example: RerankExample, problem: str, fix: str) -> None:
+    with pytest.raises(DataError) as raised:
+        write_beir([example], [Passage("other", "z")], tmp_path)
+    assert problem in raised.value.problem
+    assert fix in raised.value.fix
 
 
 @pytest.mark.parametrize(

@@ -1,29 +1,29 @@
-"""The audit: what a data set holds, and the faults that would spoil training on it."""
+"""The counts of a data set."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
+from llama_index_rerank_tuner.dataset.audit.forms import Forms
 from llama_index_rerank_tuner.records import RerankExample
 
 
 @dataclass(frozen=True, slots=True)
-class Audit:
-    """Counts and faults of a data set; ``str()`` is a table.
+class Counts:
+    """What a data set holds. Texts count as the same where their normal forms are.
 
     Args:
         questions: Number of questions.
         groups: Number of source documents.
-        passages: Number of different passages in the corpus.
+        passages: Number of passages in the corpus.
         positives: Judged relevant pairs.
         negatives: Judged irrelevant pairs.
         duplicate_queries: Questions whose text stood before.
-        duplicate_pairs: Pairs (query text, passage) with the same label that stood before.
-        contradictions: Pairs (query text, passage) labelled both relevant and irrelevant.
-        without_positives: Places of the questions that have no relevant passage.
+        duplicate_pairs: Pairs (query text, passage text) with the same label that stood before.
+        contradictions: Pairs (query text, passage text) labelled both relevant and irrelevant.
+        without_positives: Number of questions that have no relevant passage.
         without_negatives: Number of questions that have no irrelevant passage.
     """
 
@@ -35,7 +35,7 @@ class Audit:
     duplicate_queries: int
     duplicate_pairs: int
     contradictions: int
-    without_positives: tuple[str, ...]
+    without_positives: int
     without_negatives: int
 
     @property
@@ -43,27 +43,19 @@ class Audit:
         """Negatives for one positive; None where there is no positive."""
         return self.negatives / self.positives if self.positives else None
 
-    def to_dict(self) -> dict[str, Any]:
-        """The figures for a JSON report."""
-        return asdict(self) | {"without_positives": len(self.without_positives), "ratio": self.ratio}
 
-    def __str__(self) -> str:
-        """A table, one figure a line."""
-        rows = self.to_dict() | {"ratio": "n/a" if self.ratio is None else f"1 : {self.ratio:.2f}"}
-        return "\n".join(f"{name.replace('_', ' '):<20} {value}" for name, value in rows.items())
-
-
-def audit(examples: Sequence[RerankExample], passages: int) -> Audit:
-    """Count what a data set holds and find its faults.
+def count(examples: Sequence[RerankExample], passages: int, forms: Forms) -> Counts:
+    """Count what a data set holds.
 
     Args:
         examples: The questions.
         passages: Number of passages in the corpus.
+        forms: Numbers texts by normal form.
     """
-    queries = Counter(example.query for example in examples)
-    relevant = Counter((e.query, p.text) for e in examples for p in e.positives)
-    irrelevant = Counter((e.query, p.text) for e in examples for p in e.negatives)
-    return Audit(
+    queries = Counter(forms(example.query) for example in examples)
+    relevant = Counter(forms.pair(e, p) for e in examples for p in e.positives)
+    irrelevant = Counter(forms.pair(e, p) for e in examples for p in e.negatives)
+    return Counts(
         questions=len(examples),
         groups=len({example.group for example in examples if example.group is not None}),
         passages=passages,
@@ -72,6 +64,6 @@ def audit(examples: Sequence[RerankExample], passages: int) -> Audit:
         duplicate_queries=queries.total() - len(queries),
         duplicate_pairs=relevant.total() - len(relevant) + irrelevant.total() - len(irrelevant),
         contradictions=len(relevant.keys() & irrelevant.keys()),
-        without_positives=tuple(example.place for example in examples if not example.positives),
+        without_positives=sum(not example.positives for example in examples),
         without_negatives=sum(not example.negatives for example in examples),
     )

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llama_index_rerank_tuner.dataset import RerankDataset
+from llama_index_rerank_tuner.dataset.formats.triples import JudgedPair, iter_triples, read_triples, write_triples
 from llama_index_rerank_tuner.errors import DataError
+from llama_index_rerank_tuner.records import Passage, RerankExample
 
 GOOD = '{"query": "Who may apply?", "passage": "Firms under 50 staff.", "score": 1}'
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(lambda text: text.strip() != "")
@@ -98,6 +100,80 @@ def test_ids_and_groups_survive_the_round_trip(tmp_path: Path) -> None:
     assert RerankDataset.from_triples(tmp_path / "out.jsonl") == dataset
 
 
+REALISTIC = [
+    RerankExample(
+        "q-1",
+        '谁可以申请 "the grant", and how?',
+        positives=(Passage('Firms under 50 staff,\r\nsee § 2\tof "the rules" 🙂', "n1", label=2.0),),
+        negatives=(Passage(" 小微企业，表格 AP-2。\r", "n2", label=0.0), Passage("'=1+1", "n3", label=-0.25)),
+        group="规定, new.pdf",
+    ),
+    RerankExample("q-2", "Which form?\u2028", negatives=(Passage(" 小微企业，表格 AP-2。\r", "n2", label=0.0),)),
+]
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.json", "out.csv", "out.tsv", "OUT.CSV"])
+def test_every_form_is_read_back_equal(tmp_path: Path, name: str) -> None:
+    write_triples(REALISTIC, tmp_path / name)
+    assert read_triples(tmp_path / name) == REALISTIC
+    write_triples(iter_triples(tmp_path / name), tmp_path / name)
+    assert read_triples(tmp_path / name) == REALISTIC
+
+
+def test_pairs_come_one_by_one_before_the_rest_is_read(tmp_path: Path) -> None:
+    pairs = iter_triples(_file(tmp_path, f"{GOOD}\nbroken"))
+    path = str(tmp_path / "train.jsonl")
+    assert next(pairs) == JudgedPair("Who may apply?", "Firms under 50 staff.", 1.0, where=f"{path} line 1")
+    with pytest.raises(DataError, match="line 2: not valid JSON"):
+        next(pairs)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = _file(tmp_path, f"{GOOD}\nbroken")
+    with pytest.raises(DataError):
+        write_triples(iter_triples(path), path)
+    assert path.read_text(encoding="utf-8") == f"{GOOD}\nbroken"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_equal_passages_are_one_object(tmp_path: Path) -> None:
+    lines = [json.dumps({"query": query, "passage": "one " + "text", "score": 0}) for query in "ab"]
+    first, second = read_triples(_file(tmp_path, "\n".join(lines)))
+    assert first.negatives[0] is second.negatives[0]
+
+
+@pytest.mark.parametrize("query", ["query", "question"])
+@pytest.mark.parametrize("passage", ["passage", "context", "text", "document"])
+@pytest.mark.parametrize("score", ["score", "label", "relevance"])
+def test_every_usual_name_is_read(tmp_path: Path, query: str, passage: str, score: str) -> None:
+    path = _file(tmp_path, json.dumps({query: "q", passage: "p", score: 2}))
+    assert read_triples(path) == [RerankExample("q0", "q", (Passage("p", label=2.0),))]
+
+
+def test_names_of_one_thing_may_agree_and_one_may_be_null(tmp_path: Path) -> None:
+    record = {"query": "q", "question": None, "passage": None, "text": "p", "document": "p", "score": 0, "label": 0}
+    assert read_triples(_file(tmp_path, json.dumps(record))) == [
+        RerankExample("q0", "q", negatives=(Passage("p", label=0.0),))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("label", "side"),
+    [(0.25, {"positives": (Passage("p", label=0.25),)}), (1, {"negatives": (Passage("p", label=1),)})],
+)
+def test_a_grade_that_would_change_sides_is_refused(
+    tmp_path: Path, label: float, side: dict[str, tuple[Passage]]
+) -> None:
+    with pytest.raises(DataError, match=rf"query 'q7'.*has the label {label}, which triples read as the opposite"):
+        write_triples([RerankExample("q7", "q", **side)], tmp_path / "out.jsonl")  # type: ignore[arg-type]
+
+
+def test_queries_without_a_judged_passage_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_triples([*REALISTIC, RerankExample("q-3", "open")], tmp_path / "out.jsonl")
+    assert "1 queries without a judged passage are left out of the triples." in caplog.text
+    assert read_triples(tmp_path / "out.jsonl") == REALISTIC
+
+
 def test_the_written_file_shows_chinese_as_chinese(tmp_path: Path) -> None:
     RerankDataset.from_records([{"query": "谁？", "passage": "企业。", "score": 1}]).to_triples(tmp_path / "out.jsonl")
     assert '"passage": "企业。"' in (tmp_path / "out.jsonl").read_text(encoding="utf-8")
@@ -133,6 +209,21 @@ def test_one_query_id_for_two_queries_is_refused_with_its_line(tmp_path: Path) -
         ('{"query": "q", "passage": "p", "score": 1, "query_id": [1]}', '"query_id" is [1]', "Expected a text."),
         ('{"query": "q", "passage": "p", "score": 1', "not valid JSON", "Expected one JSON object a line"),
         ("query,passage,score", "not valid JSON", "Expected one JSON object a line"),
+        (
+            '{"query": "q", "passage": "p", "text": "t", "score": 1}',
+            "\"passage\" is 'p' and \"text\" is 't'",
+            "They mean the same thing: keep one, or rename the other.",
+        ),
+        (
+            '{"query": "q", "query": "r", "passage": "p", "score": 1}',
+            "the key 'query' stands twice",
+            "Keep one of them.",
+        ),
+        ('{"query": "q", "passage": "p", "score": "1_0"}', "\"score\" is '1_0'", "Expected a number"),
+        ('{"query": "q", "passage": "p", "score": ' + "9" * 400 + "}", '"score" is 999', "Expected a number"),
+        ('{"query": "q", "passage": "p", "score": ' + "9" * 5000 + "}", "not valid JSON", "Expected one JSON object"),
+        ("[" * 100_000, "not valid JSON", "Expected one JSON object"),
+        ('{"query": "q", "passage": "p", "score": 1, "group": "\\ud83d"}', '"group" holds half a character', "UTF-8"),
         ("[1]", "a list, not an object", 'Expected {"query": ..., ...}.'),
         ("{}", "is missing (it has nothing)", 'Add "query".'),
         ("3", "a int, not an object", 'Expected {"query": ..., ...}.'),
