@@ -6,10 +6,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llama_index_rerank_tuner.dataset import RerankDataset, check_leaks, load_guide_zh, load_handbook
+    from llama_index_rerank_tuner.dataset import RerankDataset, check_leaks, load_guide_zh, load_handbook, load_qasper
     from llama_index_rerank_tuner.evaluation import RerankBenchmark
     from llama_index_rerank_tuner.mining import HardNegativeDatasetGenerator
     from llama_index_rerank_tuner.pipeline import TuneResult, tune_reranker
+    from llama_index_rerank_tuner.questions import generate_queries, heuristic_queries, judge_pairs, load_documents
     from llama_index_rerank_tuner.records import Passage, RerankExample
     from llama_index_rerank_tuner.reranking import FinetunedRerank
     from llama_index_rerank_tuner.retrieval import BM25JiebaRetriever
@@ -29,8 +30,13 @@ __all__ = [
     "TextContract",
     "TuneResult",
     "check_leaks",
+    "generate_queries",
+    "heuristic_queries",
+    "judge_pairs",
+    "load_documents",
     "load_guide_zh",
     "load_handbook",
+    "load_qasper",
     "tune_reranker",
 ]
 
@@ -47,8 +53,13 @@ _ROOMS = {
     "TextContract": "text",
     "TuneResult": "pipeline",
     "check_leaks": "dataset",
+    "generate_queries": "questions",
+    "heuristic_queries": "questions",
+    "judge_pairs": "questions",
+    "load_documents": "questions",
     "load_guide_zh": "dataset",
     "load_handbook": "dataset",
+    "load_qasper": "dataset",
     "tune_reranker": "pipeline",
 }
 

@@ -4,6 +4,7 @@ from llama_index_rerank_tuner.dataset.audit import Audit, Finding, RepairReport
 from llama_index_rerank_tuner.dataset.guide_zh import load_guide_zh
 from llama_index_rerank_tuner.dataset.handbook import load_handbook
 from llama_index_rerank_tuner.dataset.leaks import LeakReport, check_leaks, find_leaks
+from llama_index_rerank_tuner.dataset.qasper import QasperPapers, QasperReport, load_qasper
 from llama_index_rerank_tuner.dataset.rerank_dataset import RerankDataset
 from llama_index_rerank_tuner.dataset.split import Split
 from llama_index_rerank_tuner.dataset.split_report import SplitReport
@@ -12,6 +13,8 @@ __all__ = [
     "Audit",
     "Finding",
     "LeakReport",
+    "QasperPapers",
+    "QasperReport",
     "RepairReport",
     "RerankDataset",
     "Split",
@@ -20,4 +23,5 @@ __all__ = [
     "find_leaks",
     "load_guide_zh",
     "load_handbook",
+    "load_qasper",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from llama_index_rerank_tuner.dataset.audit import Audit, RepairReport, audit, r
 from llama_index_rerank_tuner.dataset.audit.near_search import SEARCH_LIMIT
 from llama_index_rerank_tuner.dataset.coerce import coerce_records
 from llama_index_rerank_tuner.dataset.formats.registry import format_named, recognised
+from llama_index_rerank_tuner.dataset.gathering import gathered, identified
 from llama_index_rerank_tuner.dataset.nodes import examples_of_questions, node_of, passage_of
 from llama_index_rerank_tuner.dataset.split import Size, Split, SplitBy, assign_sides, teachable, training_corpus
 from llama_index_rerank_tuner.errors import DataError
@@ -70,15 +70,15 @@ class RerankDataset:
         Raises:
             DataError: There is no question, a query id stands twice, or one passage id stands for two texts.
         """
-        identified = tuple(_with_ids(example) for example in examples)
-        if not identified:
+        questions, passages = identified(examples, corpus)
+        if not questions:
             raise DataError("dataset", "it holds no question", "Give at least one query with a relevant passage.")
         seen: set[str] = set()
-        for example in identified:
+        for example in questions:
             if example.query_id in seen:
                 raise DataError(example.place, f"the query id {example.query_id!r} stands twice", "Make ids unique.")
             seen.add(example.query_id)
-        return cls(identified, _gather(corpus, identified), contract or TextContract("none"))
+        return cls(tuple(questions), gathered(passages, questions), contract or TextContract("none"))
 
     @classmethod
     def from_triples(cls, path: str | Path) -> RerankDataset:
@@ -313,37 +313,3 @@ def _not_empty(path: str | Path, examples: Sequence[RerankExample]) -> Sequence[
     if not examples:
         raise DataError(str(path), "it holds no record", "Give at least one query with a relevant passage.")
     return examples
-
-
-def _with_ids(example: RerankExample) -> RerankExample:
-    candidates = None if example.candidates is None else tuple(map(_with_id, example.candidates))
-    of_answer = next((passage.group for passage in example.positives if passage.group is not None), None)
-    return replace(
-        example,
-        group=example.group if example.group is not None else of_answer,
-        positives=tuple(map(_with_id, example.positives)),
-        negatives=tuple(map(_with_id, example.negatives)),
-        candidates=candidates,
-    )
-
-
-def _with_id(passage: Passage) -> Passage:
-    if passage.node_id is not None:
-        return passage
-    return replace(passage, node_id=hashlib.sha256(passage.text.encode()).hexdigest()[:16])
-
-
-def _gather(corpus: Iterable[Passage], examples: Sequence[RerankExample]) -> tuple[Passage, ...]:
-    gathered: dict[str, Passage] = {}
-    named = (p for e in examples for p in (*e.positives, *e.negatives, *(e.candidates or ())))
-    for passage in (*map(_with_id, corpus), *named):
-        known = gathered.setdefault(passage.key, Passage(passage.text, node_id=passage.node_id, group=passage.group))
-        if known.group is None and passage.group is not None:
-            gathered[passage.key] = replace(known, group=passage.group)
-        if known.text != passage.text:
-            raise DataError(
-                f"passage {passage.key!r}",
-                f"the id stands for two texts ({known.text[:40]!r} and {passage.text[:40]!r})",
-                "Give every passage an id of its own.",
-            )
-    return tuple(gathered.values())
