@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+from llama_index_rerank_tuner.dataset.files.lines import Located
 from llama_index_rerank_tuner.dataset.formats.cohere import parse_cohere
 from llama_index_rerank_tuner.dataset.formats.embedding_qa import from_embedding_qa, is_embedding_qa
 from llama_index_rerank_tuner.dataset.formats.groups import parse_groups
 from llama_index_rerank_tuner.dataset.formats.hugging_face import from_hugging_face, is_hugging_face
-from llama_index_rerank_tuner.dataset.formats.lines import Located
 from llama_index_rerank_tuner.dataset.formats.triples import PASSAGE_NAMES, QUERY_NAMES, SCORE_NAMES, group_triples
 from llama_index_rerank_tuner.errors import DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample

@@ -15,7 +15,14 @@ from llama_index_rerank_tuner.dataset.coerce import coerce_records
 from llama_index_rerank_tuner.dataset.formats.registry import format_named, recognised
 from llama_index_rerank_tuner.dataset.gathering import gathered, identified
 from llama_index_rerank_tuner.dataset.nodes import examples_of_questions, node_of, passage_of
-from llama_index_rerank_tuner.dataset.split import Size, Split, SplitBy, assign_sides, teachable, training_corpus
+from llama_index_rerank_tuner.dataset.splitting.split import (
+    Size,
+    Split,
+    SplitBy,
+    assign_sides,
+    teachable,
+    training_corpus,
+)
 from llama_index_rerank_tuner.errors import DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample
 from llama_index_rerank_tuner.text import TextContract

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from llama_index_rerank_tuner.dataset import RerankDataset, check_leaks
-from llama_index_rerank_tuner.dataset.split import group_of
+from llama_index_rerank_tuner.dataset.splitting.split import group_of
 from llama_index_rerank_tuner.errors import ConfigError
 from llama_index_rerank_tuner.evaluation.replay import Ranking, replay
 from llama_index_rerank_tuner.evaluation.result import BenchmarkResult

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llama_index_rerank_tuner.dataset import RerankDataset
-from llama_index_rerank_tuner.dataset.split import group_of
+from llama_index_rerank_tuner.dataset.splitting.split import group_of
 from llama_index_rerank_tuner.reranking import FinetunedRerank, ScoredList, fit_mix
 from llama_index_rerank_tuner.reranking.cache import CachedScorer
 from llama_index_rerank_tuner.training import CrossEncoderFinetuneEngine

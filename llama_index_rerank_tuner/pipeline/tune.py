@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llama_index_rerank_tuner.dataset import RerankDataset
-from llama_index_rerank_tuner.dataset.split import Size, Split, group_of
+from llama_index_rerank_tuner.dataset.splitting.split import Size, Split, group_of
 from llama_index_rerank_tuner.errors import ConfigError, DataError
 from llama_index_rerank_tuner.evaluation import RerankBenchmark
 from llama_index_rerank_tuner.evaluation.statistics import MIN_GROUPS

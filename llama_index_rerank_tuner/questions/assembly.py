@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from llama_index_rerank_tuner.dataset import RerankDataset
-from llama_index_rerank_tuner.dataset.near_duplicates import normalised
+from llama_index_rerank_tuner.dataset.likeness.near_duplicates import normalised
 from llama_index_rerank_tuner.dataset.nodes import passage_of
 from llama_index_rerank_tuner.errors import ConfigError, DataError
 from llama_index_rerank_tuner.journal import content_hash

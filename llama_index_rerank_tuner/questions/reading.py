@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from llama_index_rerank_tuner.dataset.formats.encoding import read_text
+from llama_index_rerank_tuner.dataset.files.encoding import read_text
 from llama_index_rerank_tuner.errors import DataError, MissingExtraError
 
 

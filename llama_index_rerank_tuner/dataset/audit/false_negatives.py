@@ -15,8 +15,8 @@ from typing import NamedTuple
 from llama_index_rerank_tuner.dataset.audit.finding import Finding, RecordLink, Severity, found, link
 from llama_index_rerank_tuner.dataset.audit.forms import Forms
 from llama_index_rerank_tuner.dataset.audit.wording import asks_the_same, body, lacks_what_is_asked, numbers
-from llama_index_rerank_tuner.dataset.near_duplicates import similarity
-from llama_index_rerank_tuner.dataset.normal_form import UNSPACED, normalised
+from llama_index_rerank_tuner.dataset.likeness.near_duplicates import similarity
+from llama_index_rerank_tuner.dataset.likeness.normal_form import UNSPACED, normalised
 from llama_index_rerank_tuner.records import Passage, RerankExample
 
 NEARLY_EQUAL = 0.9

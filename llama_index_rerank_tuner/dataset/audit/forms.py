@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from llama_index_rerank_tuner.dataset.near_duplicates import normalised
+from llama_index_rerank_tuner.dataset.likeness.near_duplicates import normalised
 from llama_index_rerank_tuner.records import Passage, RerankExample
 
 

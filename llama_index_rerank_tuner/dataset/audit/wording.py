@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-from llama_index_rerank_tuner.dataset.normal_form import UNSPACED, normalised
+from llama_index_rerank_tuner.dataset.likeness.normal_form import UNSPACED, normalised
 
 _NUMBERS = re.compile(r"\d+|[一二三四五六七八九十百千万亿零两]+")
 _TERMS = re.compile(rf"{UNSPACED}|(?:(?!{UNSPACED})\S)+")

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from llama_index_rerank_tuner.dataset.formats.encoding import decoded_lines
-from llama_index_rerank_tuner.dataset.formats.fields import (
+from llama_index_rerank_tuner.dataset.files.encoding import decoded_lines
+from llama_index_rerank_tuner.dataset.files.fields import (
     checked_text,
     number,
     optional_mapping,
@@ -15,7 +15,7 @@ from llama_index_rerank_tuner.dataset.formats.fields import (
     required_text,
     text_or_none,
 )
-from llama_index_rerank_tuner.dataset.formats.lines import read_records
+from llama_index_rerank_tuner.dataset.files.lines import read_records
 from llama_index_rerank_tuner.errors import DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample
 

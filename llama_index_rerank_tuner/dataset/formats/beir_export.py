@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from llama_index_rerank_tuner.dataset.files.fields import plain_number
+from llama_index_rerank_tuner.dataset.files.writing import replacing, write_records
 from llama_index_rerank_tuner.dataset.formats.beir import GROUP_KEYS
-from llama_index_rerank_tuner.dataset.formats.fields import plain_number
-from llama_index_rerank_tuner.dataset.formats.writing import replacing, write_records
 from llama_index_rerank_tuner.errors import DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample
 

@@ -6,14 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from llama_index_rerank_tuner.dataset.formats.lines import (
-    Located,
-    checked_text,
-    fresh_ids,
-    read_records,
-    required_text,
-)
-from llama_index_rerank_tuner.dataset.formats.writing import write_records
+from llama_index_rerank_tuner.dataset.files.fields import checked_text, fresh_ids, required_text
+from llama_index_rerank_tuner.dataset.files.lines import Located, read_records
+from llama_index_rerank_tuner.dataset.files.writing import write_records
 from llama_index_rerank_tuner.errors import DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample
 

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from llama_index_rerank_tuner.dataset.formats.fields import shown, text_or_none
+from llama_index_rerank_tuner.dataset.files.encoding import read_text
+from llama_index_rerank_tuner.dataset.files.fields import checked_text, shown, text_or_none
+from llama_index_rerank_tuner.dataset.files.writing import replacing
 from llama_index_rerank_tuner.dataset.formats.identified import passage_id, passages_by_id, queries_by_id
-from llama_index_rerank_tuner.dataset.formats.lines import checked_text, read_text
-from llama_index_rerank_tuner.dataset.formats.writing import replacing
 from llama_index_rerank_tuner.errors import DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample
 

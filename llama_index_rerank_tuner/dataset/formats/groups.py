@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from llama_index_rerank_tuner.dataset.formats.fields import (
+from llama_index_rerank_tuner.dataset.files.fields import (
     checked_text,
     fresh_ids,
     number,
@@ -22,8 +22,8 @@ from llama_index_rerank_tuner.dataset.formats.fields import (
     shown,
     text_or_none,
 )
-from llama_index_rerank_tuner.dataset.formats.lines import Located, read_records
-from llama_index_rerank_tuner.dataset.formats.writing import write_records
+from llama_index_rerank_tuner.dataset.files.lines import Located, read_records
+from llama_index_rerank_tuner.dataset.files.writing import write_records
 from llama_index_rerank_tuner.errors import DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample, Retrieved
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from llama_index_rerank_tuner.dataset.formats.fields import shown
+from llama_index_rerank_tuner.dataset.files.fields import checked_text, fresh_ids, number, shown
+from llama_index_rerank_tuner.dataset.files.lines import Located
 from llama_index_rerank_tuner.dataset.formats.hugging_face_export import to_hugging_face
 from llama_index_rerank_tuner.dataset.formats.hugging_face_layout import Columns, Layout, columns_of, require_layout
-from llama_index_rerank_tuner.dataset.formats.lines import Located, checked_text, fresh_ids, number
 from llama_index_rerank_tuner.dataset.formats.triples import RELEVANT_FROM, JudgedPair, group_pairs
 from llama_index_rerank_tuner.dataset.formats.tuples import QueryTuple, gather_tuples
 from llama_index_rerank_tuner.errors import DataError

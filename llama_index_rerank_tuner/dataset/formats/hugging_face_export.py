@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from llama_index_rerank_tuner.dataset.formats.fields import plain_number
+from llama_index_rerank_tuner.dataset.files.fields import plain_number
 from llama_index_rerank_tuner.dataset.formats.grades import graded_passages, with_both_sides
 from llama_index_rerank_tuner.dataset.formats.hugging_face_layout import Layout, require_layout
 from llama_index_rerank_tuner.dataset.formats.triples import RELEVANT_FROM

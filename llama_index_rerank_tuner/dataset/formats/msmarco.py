@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from llama_index_rerank_tuner.dataset.formats.fields import shown
-from llama_index_rerank_tuner.dataset.formats.lines import checked_text, decoded_lines, number
+from llama_index_rerank_tuner.dataset.files.encoding import decoded_lines
+from llama_index_rerank_tuner.dataset.files.fields import checked_text, number, shown
 from llama_index_rerank_tuner.dataset.formats.msmarco_export import write_msmarco, write_text_triples
 from llama_index_rerank_tuner.dataset.formats.tuples import QueryTuple, gather_tuples
 from llama_index_rerank_tuner.errors import DataError

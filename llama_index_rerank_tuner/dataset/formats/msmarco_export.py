@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from llama_index_rerank_tuner.dataset.formats.fields import checked_text, plain_number, shown
+from llama_index_rerank_tuner.dataset.files.fields import checked_text, plain_number, shown
+from llama_index_rerank_tuner.dataset.files.writing import replacing
 from llama_index_rerank_tuner.dataset.formats.grades import graded_passages, with_both_sides
 from llama_index_rerank_tuner.dataset.formats.identified import passage_id, passages_by_id, queries_by_id
-from llama_index_rerank_tuner.dataset.formats.writing import replacing
 from llama_index_rerank_tuner.errors import DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from llama_index_rerank_tuner.dataset.files.lines import read_records
 from llama_index_rerank_tuner.dataset.formats.beir import read_beir
 from llama_index_rerank_tuner.dataset.formats.beir_export import write_beir
 from llama_index_rerank_tuner.dataset.formats.cohere import read_cohere, write_cohere
 from llama_index_rerank_tuner.dataset.formats.embedding_qa import read_embedding_qa, write_embedding_qa
 from llama_index_rerank_tuner.dataset.formats.groups import read_groups, write_groups
-from llama_index_rerank_tuner.dataset.formats.lines import read_records
 from llama_index_rerank_tuner.dataset.formats.msmarco import read_msmarco, write_msmarco
 from llama_index_rerank_tuner.dataset.formats.sheets import read_sheet, write_sheet
 from llama_index_rerank_tuner.dataset.formats.triples import read_triples, write_triples

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from llama_index_rerank_tuner.dataset.formats.fields import number, shown
+from llama_index_rerank_tuner.dataset.files.fields import number, shown
 from llama_index_rerank_tuner.errors import DataError
 
 RELEVANT_WORDS = ("yes", "y", "true", "是", "相关")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from llama_index_rerank_tuner.dataset.formats.fields import (
+from llama_index_rerank_tuner.dataset.files.fields import (
     checked_text,
     fresh_ids,
     optional_text,
@@ -15,6 +15,8 @@ from llama_index_rerank_tuner.dataset.formats.fields import (
     present_keys,
     shown,
 )
+from llama_index_rerank_tuner.dataset.files.tables import TABLE_SUFFIXES, read_table
+from llama_index_rerank_tuner.dataset.files.writing import replacing, write_rows
 from llama_index_rerank_tuner.dataset.formats.sheet_cells import (
     guarded,
     guarded_id,
@@ -22,9 +24,7 @@ from llama_index_rerank_tuner.dataset.formats.sheet_cells import (
     unguarded,
     unguarded_id,
 )
-from llama_index_rerank_tuner.dataset.formats.tables import TABLE_SUFFIXES, read_table
 from llama_index_rerank_tuner.dataset.formats.triples import RELEVANT_FROM
-from llama_index_rerank_tuner.dataset.formats.writing import replacing, write_rows
 from llama_index_rerank_tuner.errors import DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from llama_index_rerank_tuner.dataset.formats.fields import (
+from llama_index_rerank_tuner.dataset.files.fields import (
     checked_text,
     fresh_ids,
     number,
@@ -20,8 +20,8 @@ from llama_index_rerank_tuner.dataset.formats.fields import (
     present_keys,
     shown,
 )
-from llama_index_rerank_tuner.dataset.formats.lines import Located, read_records
-from llama_index_rerank_tuner.dataset.formats.writing import write_records
+from llama_index_rerank_tuner.dataset.files.lines import Located, read_records
+from llama_index_rerank_tuner.dataset.files.writing import write_records
 from llama_index_rerank_tuner.errors import DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample
 

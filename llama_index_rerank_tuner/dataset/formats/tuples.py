@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from llama_index_rerank_tuner.dataset.formats.lines import fresh_ids
+from llama_index_rerank_tuner.dataset.files.fields import fresh_ids
 from llama_index_rerank_tuner.records import Passage, RerankExample
 
 

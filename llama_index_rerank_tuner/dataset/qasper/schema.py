@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llama_index_rerank_tuner.dataset.formats.fields import checked_text, present_keys, shown
+from llama_index_rerank_tuner.dataset.files.fields import checked_text, present_keys, shown
 from llama_index_rerank_tuner.errors import DataError
 
 SHAPE = "Expected a paper as the Hub's allenai/qasper or qasper-train-v0.3.json has it."

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from llama_index_rerank_tuner.dataset.formats.lines import read_records, read_text
+from llama_index_rerank_tuner.dataset.files.encoding import read_text
+from llama_index_rerank_tuner.dataset.files.lines import read_records
 from llama_index_rerank_tuner.dataset.qasper.schema import SHAPE, Paper, parse_paper
 from llama_index_rerank_tuner.errors import ConfigError, DataError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from llama_index_rerank_tuner.dataset.formats.encoding import decoded_lines, looks_chinese, read_text
+from llama_index_rerank_tuner.dataset.files.encoding import decoded_lines, looks_chinese, read_text
 from llama_index_rerank_tuner.errors import DataError
 
 CHINESE = '{"query": "谁可以申请？", "passage": "小微企业可以申请。", "score": 1}\n'

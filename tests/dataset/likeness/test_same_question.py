@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llama_index_rerank_tuner.dataset.same_question import misspelling_keys, same_question, wording_of
+from llama_index_rerank_tuner.dataset.likeness.same_question import misspelling_keys, same_question, wording_of
 
 SAME = [
     ("What is the fee?", "what's the FEE"),

@@ -8,8 +8,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from llama_index_rerank_tuner.dataset.formats.encoding import decoded_lines
-from llama_index_rerank_tuner.dataset.formats.fields import shown
+from llama_index_rerank_tuner.dataset.files.encoding import decoded_lines
+from llama_index_rerank_tuner.dataset.files.fields import shown
 from llama_index_rerank_tuner.errors import DataError
 
 TABLE_SUFFIXES = {".csv": ",", ".tsv": "\t"}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from llama_index_rerank_tuner.dataset.normal_form import normalised
-from llama_index_rerank_tuner.dataset.same_question import (
+from llama_index_rerank_tuner.dataset.likeness.normal_form import normalised
+from llama_index_rerank_tuner.dataset.likeness.same_question import (
     LONG_QUESTION,
     LONG_SIMILARITY,
     Wording,
@@ -17,11 +17,11 @@ from llama_index_rerank_tuner.dataset.same_question import (
     same_wording,
     wording_of,
 )
-from llama_index_rerank_tuner.dataset.shingles import jaccard, shingles_of, similarity
+from llama_index_rerank_tuner.dataset.likeness.shingles import jaccard, shingles_of, similarity
 from llama_index_rerank_tuner.errors import ConfigError
 
 if TYPE_CHECKING:
-    from llama_index_rerank_tuner.dataset.shingles import Shingles
+    from llama_index_rerank_tuner.dataset.likeness.shingles import Shingles
 
 __all__ = ["NearPair", "near_duplicate_pairs", "near_queries", "normalised", "similarity"]
 

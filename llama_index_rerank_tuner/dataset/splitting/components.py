@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llama_index_rerank_tuner.dataset.shared_answers import SharedAnswers
+from llama_index_rerank_tuner.dataset.splitting.shared_answers import SharedAnswers
 from llama_index_rerank_tuner.records import RerankExample
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llama_index_rerank_tuner.dataset.near_duplicates import (
+from llama_index_rerank_tuner.dataset.likeness.near_duplicates import (
     near_duplicate_pairs,
     near_queries,
     normalised,

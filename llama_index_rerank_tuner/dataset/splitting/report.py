@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from llama_index_rerank_tuner.dataset.components import Components, Join
+from llama_index_rerank_tuner.dataset.splitting.components import Components, Join
 
 _SHOWN = 3
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from llama_index_rerank_tuner.dataset.formats.tables import TABLE_SUFFIXES
+from llama_index_rerank_tuner.dataset.files.tables import TABLE_SUFFIXES
 from llama_index_rerank_tuner.errors import DataError
 
 

@@ -6,7 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from llama_index_rerank_tuner.dataset.near_duplicates import NearPair, near_duplicate_pairs, near_queries, normalised
+from llama_index_rerank_tuner.dataset.likeness.near_duplicates import (
+    NearPair,
+    near_duplicate_pairs,
+    near_queries,
+    normalised,
+)
 from llama_index_rerank_tuner.records import RerankExample
 
 MOST_COMPARED = 50_000

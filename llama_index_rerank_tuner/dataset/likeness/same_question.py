@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from llama_index_rerank_tuner.dataset.normal_form import UNSPACED, normalised
-from llama_index_rerank_tuner.dataset.shingles import similarity
+from llama_index_rerank_tuner.dataset.likeness.normal_form import UNSPACED, normalised
+from llama_index_rerank_tuner.dataset.likeness.shingles import similarity
 
 LONG_QUESTION = 12
 """Words from which a question is long enough to be compared by its shingles; two Chinese characters are a word."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from llama_index_rerank_tuner.dataset import RerankDataset
-from llama_index_rerank_tuner.dataset.leaks import check_leaks, find_leaks
+from llama_index_rerank_tuner.dataset.splitting.leaks import check_leaks, find_leaks
 from llama_index_rerank_tuner.errors import DataError, LeakError, RerankTunerWarning
 from llama_index_rerank_tuner.records import Passage, RerankExample
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llama_index_rerank_tuner.dataset.normal_form import UNSPACED_RANGES, normalised
+from llama_index_rerank_tuner.dataset.likeness.normal_form import UNSPACED_RANGES, normalised
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

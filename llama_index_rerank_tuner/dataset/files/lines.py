@@ -8,29 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from llama_index_rerank_tuner.dataset.formats.encoding import decoded_lines, read_text
-from llama_index_rerank_tuner.dataset.formats.fields import (
-    checked_text,
-    fresh_ids,
-    number,
-    optional_text,
-    required_text,
+from llama_index_rerank_tuner.dataset.files.encoding import decoded_lines
+from llama_index_rerank_tuner.dataset.files.fields import (
     shown,
 )
-from llama_index_rerank_tuner.dataset.formats.tables import TABLE_SUFFIXES, read_table
+from llama_index_rerank_tuner.dataset.files.tables import TABLE_SUFFIXES, read_table
 from llama_index_rerank_tuner.errors import DataError
-
-__all__ = [
-    "Located",
-    "checked_text",
-    "decoded_lines",
-    "fresh_ids",
-    "number",
-    "optional_text",
-    "read_records",
-    "read_text",
-    "required_text",
-]
 
 Located = tuple[str, dict[str, Any]]
 """Where a record stands (``file line 3``) and the record."""

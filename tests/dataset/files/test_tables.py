@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from llama_index_rerank_tuner.dataset.formats.lines import read_records
+from llama_index_rerank_tuner.dataset.files.lines import read_records
 from llama_index_rerank_tuner.errors import DataError
 
 

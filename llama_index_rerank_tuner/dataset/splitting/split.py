@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from llama_index_rerank_tuner.dataset.components import Components, join_groups
-from llama_index_rerank_tuner.dataset.split_report import SideSize, SplitReport, report_of
+from llama_index_rerank_tuner.dataset.splitting.components import Components, join_groups
+from llama_index_rerank_tuner.dataset.splitting.report import SideSize, SplitReport, report_of
 from llama_index_rerank_tuner.errors import ConfigError, DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample
 

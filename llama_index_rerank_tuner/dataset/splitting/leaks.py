@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from llama_index_rerank_tuner.dataset.near_duplicates import normalised
-from llama_index_rerank_tuner.dataset.shared_answers import SharedAnswers
+from llama_index_rerank_tuner.dataset.likeness.near_duplicates import normalised
+from llama_index_rerank_tuner.dataset.splitting.shared_answers import SharedAnswers
 from llama_index_rerank_tuner.errors import LeakError, RerankTunerWarning
 from llama_index_rerank_tuner.records import RerankExample
 

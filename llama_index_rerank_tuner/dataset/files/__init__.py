@@ -1,0 +1,1 @@
+"""Text files in and out, so that every fault names its file and line."""

@@ -1,0 +1,1 @@
+"""Splits that cannot leak, and the check that they do not."""
