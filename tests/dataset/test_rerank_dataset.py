@@ -160,7 +160,7 @@ def test_load_knows_a_folder_a_triples_file_and_a_groups_file(tmp_path: Path) ->
     (tmp_path / "groups.json").write_text(json.dumps(records), encoding="utf-8")
     for name in ("triples.jsonl", "groups.jsonl", "groups.json"):
         assert RerankDataset.load(str(tmp_path / name)) == expected
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="it holds no data set that is known"):
         RerankDataset.load(tmp_path)
     with pytest.raises(DataError, match="no such file"):
         RerankDataset.load(tmp_path / "missing.jsonl")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llama_index_rerank_tuner.dataset import shared_answers
+from llama_index_rerank_tuner.dataset.splitting import shared_answers
 from llama_index_rerank_tuner.dataset.splitting.components import Components, join_groups
 from llama_index_rerank_tuner.records import Passage, RerankExample
 

@@ -58,7 +58,8 @@ def test_a_split_keeps_groups_whole_sizes_near_and_training_blind(
 
     for part, share in ((split.val, val), (split.test, test)):
         wanted = max(1, round(share * total)) if share else 0
-        assert abs(len(part) - wanted) <= largest / 2 or len(part) == min(size or 1 for size in sizes)
+        alone = len({example.group or example.query_id for example in part}) == 1
+        assert abs(len(part) - wanted) <= largest / 2 or alone, "only a side that would stay empty may miss by more"
     assert len(split.train) > 0
 
     held_out = [*split.val, *split.test]
