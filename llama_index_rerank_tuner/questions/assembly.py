@@ -47,7 +47,7 @@ class RoundTrip:
     """
 
     retriever: BaseRetriever
-    on_miss: OnMiss = "drop"
+    on_miss: OnMiss = "flag"
     top_k: int | None = None
 
     def __post_init__(self) -> None:

@@ -44,7 +44,7 @@ def generate_queries(
     pause: float = 1.0,
     round_trip: BaseRetriever | None = None,
     round_trip_top_k: int | None = None,
-    on_miss: OnMiss = "drop",
+    on_miss: OnMiss = "flag",
     show_progress: bool = False,
     seed: int = 0,
 ) -> tuple[RerankDataset, GenerationReport]:
