@@ -47,7 +47,8 @@ class Journal:
         settings: What all the values depend on, as JSON values. Opening with other settings is refused.
 
     Raises:
-        DataError: The file is no journal, a line in it is damaged, or it was made with other settings.
+        DataError: The file cannot be opened or is no journal, a line in it is damaged, or it was made with other
+            settings.
         RerankTunerError: Another process, or another ``Journal`` of this one, holds the file.
 
     Example:
@@ -65,8 +66,7 @@ class Journal:
         self.settings = dict(settings or {})
         self._places: dict[str, tuple[int, int]] = {}
         self._lock = threading.Lock()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._file = _opened(self.path)
         try:
             self._hold()
             self._end = self._open()
@@ -92,26 +92,35 @@ class Journal:
 
         Raises:
             DataError: The key is there already.
-            OSError: The disk is full or gone; the journal is as it was.
+            RerankTunerError: The journal is closed, or the disk is full or gone; the journal is as it was.
         """
         line = _line({"key": key, "value": value})
         with self._lock:
+            if self._file < 0:
+                raise RerankTunerError(f"{self.path} is closed: nothing can be stored in it any more.")
             if key in self._places:
                 raise DataError(str(self.path), f"the key {key!r} is there already", "Ask `key in journal` first.")
             self._places[key] = (self._end, len(line))
             try:
                 self._write(line)
-            except BaseException:
+            except BaseException as error:
                 del self._places[key]
                 os.ftruncate(self._file, self._end)
+                if isinstance(error, OSError):
+                    raise RerankTunerError(
+                        f"{self.path} cannot be written ({error.strerror}). What it holds is safe: make room, and "
+                        "start again."
+                    ) from error
                 raise
             self._end += len(line)
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        # Under the lock: another thread may be writing, and the number of a closed file soon stands for another file.
+        with self._lock:
+            if self._file >= 0:
+                os.close(self._file)
+                self._file = -1
 
     def __contains__(self, key: object) -> bool:
         """Whether the key has a value."""
@@ -138,11 +147,14 @@ class Journal:
             return
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise RerankTunerError(
                 f"{self.path} is in use: another run writes this journal. Wait until that has ended, or give this run "
                 "a journal of its own."
             ) from error
+        except OSError:
+            # Some network drives have no locks.
+            logger.warning("%s cannot be locked there: let no other run use it meanwhile.", self.path)
 
     def _write(self, line: bytes) -> None:
         written = os.write(self._file, line)
@@ -190,6 +202,18 @@ class Journal:
                 "Go back to those settings, or give a new journal path for these.",
             )
         return len(first) + 1
+
+
+def _opened(path: Path) -> int:
+    # On Windows a file not opened as binary would get two bytes for each end of a line.
+    binary: int = getattr(os, "O_BINARY", 0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | binary, 0o644)
+    except OSError as error:
+        raise DataError(
+            str(path), f"the journal cannot be opened ({error.strerror})", "Give a file in a folder you may write to."
+        ) from error
 
 
 def _line(record: Mapping[str, Any]) -> bytes:

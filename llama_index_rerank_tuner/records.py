@@ -28,6 +28,7 @@ class Passage:
         teacher_score: Score to imitate; None when there is none.
         retrieved: Source name (``bm25``, ``dense:<name>``, ``random``, ``given``) to its rank and score.
         group: Source document the passage was cut from; None when unknown.
+        metadata: Anything else worth keeping, as JSON values (doubts of a mining guard, who labelled it).
     """
 
     text: str
@@ -36,6 +37,7 @@ class Passage:
     teacher_score: float | None = None
     retrieved: Mapping[str, Retrieved] = field(default_factory=dict)
     group: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> str:

@@ -29,6 +29,9 @@ class TextContract:
         passage_template: Template with one ``{passage}``.
         max_length: Longest pair in tokens; what is longer is cut. 512 is LlamaIndex's own.
         retriever: Name of the retriever whose candidates it was trained to rank; None when unknown.
+        scope: Which passages those candidates were among: ``corpus`` for all of them, ``group`` for the query's own
+            source document, ``metadata:<key>`` for those that share a value with it, a mix of these (``mining.Scope``);
+            None when unknown. A reranker cannot see the scope it serves in, so this is for people and reports.
 
     Raises:
         ConfigError: A template lacks its field, or ``max_length`` is not positive.
@@ -43,6 +46,7 @@ class TextContract:
     passage_template: str = "{passage}"
     max_length: int = 512
     retriever: str | None = None
+    scope: str | None = None
 
     def __post_init__(self) -> None:
         for name, template in (("query", self.query_template), ("passage", self.passage_template)):

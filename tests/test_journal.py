@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import random
 import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -124,6 +127,48 @@ def test_another_process_is_refused(tmp_path: Path) -> None:
     assert "is in use" in run.stderr
 
 
+def test_a_path_that_cannot_be_opened_is_refused_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path, reason in ((tmp_path, "Is a directory"), (tmp_path / "file" / "j", "File exists")):
+        with pytest.raises(DataError, match=rf"the journal cannot be opened \({reason}\)"):
+            Journal(path)
+
+
+def test_a_full_disk_leaves_the_journal_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, write = tmp_path / "j", os.write
+    _write(path)
+
+    def full(file: int, line: bytes) -> int:
+        write(file, line[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Journal(path, SETTINGS) as journal, monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(RerankTunerError, match=r"j cannot be written \(No space left on device\)"):
+            journal.append("d", 1)
+        patch.undo()
+        journal.append("e", 2)
+    assert _read(path) == {**RECORDS, "e": 2}
+
+
+def test_a_drive_without_locks_is_used_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_locks(file: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    _write(tmp_path / "j")
+    assert "cannot be locked there" in caplog.text
+
+
+def test_a_closed_journal_stores_nothing(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j")
+    journal.close()
+    with pytest.raises(RerankTunerError, match="is closed"):
+        journal.append("a", 1)
+
+
 def test_tasks_and_threads_may_append_at_once(tmp_path: Path) -> None:
     async def work(journal: Journal) -> None:
         await asyncio.gather(*(asyncio.to_thread(journal.append, f"t{n}", "x" * n) for n in range(100)))
@@ -150,6 +195,7 @@ with Journal(sys.argv[1]) as journal:
     for number in range(60):
         if str(number) not in journal:
             print(f"work {number}", flush=True)
+            sys.stdin.readline()
             journal.append(str(number), "x" * (number * 37 % 500))
             print(f"done {number}", flush=True)
 """
@@ -159,15 +205,20 @@ def test_killed_ten_times_it_ends_as_if_never_killed(tmp_path: Path) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     rng, spoken = random.Random(3), []
     for run in range(11):
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(killed)], stdout=subprocess.PIPE, text=True)
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(killed)], stdin=PIPE, stdout=PIPE, text=True)
         assert writer.stdout is not None
-        lines_until_kill = rng.randint(1, 10) if run < 10 else None
+        assert writer.stdin is not None
+        lines_until_kill = rng.randint(1, 10) if run < 10 else 1000
         for count, line in enumerate(writer.stdout, start=1):
             spoken.append(line.strip())
+            # The writer waits before each record, so that it cannot be through before the kill reaches it.
+            if count <= lines_until_kill and line.startswith("work"):
+                writer.stdin.write("\n")
+                writer.stdin.flush()
             if count == lines_until_kill:
                 writer.send_signal(signal.SIGKILL)
         assert writer.wait() == (-signal.SIGKILL if run < 10 else 0)
-    subprocess.run([sys.executable, "-c", WRITER, str(whole)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-c", WRITER, str(whole)], check=True, stdin=DEVNULL, stdout=DEVNULL)
     assert killed.read_bytes() == whole.read_bytes()
     stored: set[str] = set()
     for line in spoken:

@@ -84,6 +84,7 @@ def test_a_setting_that_cannot_work_is_named_with_what_was_given(setting: dict[s
         passage_template=st.text(st.characters(exclude_characters="{}", codec="utf-8")).map(lambda t: "{passage}" + t),
         max_length=st.integers(1, 8192),
         retriever=st.none() | st.just("bm25 中文"),
+        scope=st.none() | st.just("corpus 3 + group 1"),
     )
 )
 def test_what_is_saved_is_what_is_loaded(contract: TextContract, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -17,7 +17,8 @@ def audit(
     files: Annotated[list[Path], typer.Argument(help="Files or folders of labelled questions, in any known format.")],
     save: Annotated[Path | None, typer.Option(help="Write the audits as JSON, an object by file.")] = None,
     repair: Annotated[
-        Path | None, typer.Option(help="Write the repaired questions as groups JSONL (one FILE).")
+        Path | None,
+        typer.Option(help="Write the repaired questions (one FILE): *.jsonl as groups, a name without ending as BEIR."),
     ] = None,
     group_key: Annotated[str | None, typer.Option(help="Metadata key of the source document (BEIR).")] = None,
     val: Annotated[Path | None, typer.Option(help="The validation set, for the advice on sizes.")] = None,
@@ -41,13 +42,21 @@ def audit(
     if repair is not None:
         _write_repaired(next(iter(sets.values())), repair)
     elif any(each.must_fix for each in audits.values()):
-        say("Something must be fixed: --repair OUT.jsonl writes a repaired copy.")
+        say("Something must be fixed: --repair OUT.jsonl (or OUT_FOLDER, with the corpus) writes a repaired copy.")
         raise typer.Exit(1)
 
 
 def _write_repaired(dataset: RerankDataset, path: Path) -> None:
     repaired, report = dataset.repair()
-    repaired.to_groups(path)
+    repaired.save(path, "groups" if path.suffix else "beir")
     report.save(path.with_suffix(".changes.json"))
     say(f"{report}\n\n{len(repaired):,} questions with their judged passages written to {path}")
+    if path.suffix and (left_out := _not_named(repaired)):
+        say(f"{left_out:,} passages that no question names are left out; a folder (--repair OUT_FOLDER) keeps them")
     say(f"every change listed in {path.with_suffix('.changes.json')}")
+
+
+def _not_named(dataset: RerankDataset) -> int:
+    """Number of passages of the corpus that stand under no question."""
+    named = {p.key for e in dataset for p in (*e.positives, *e.negatives, *(e.candidates or ()))}
+    return sum(passage.key not in named for passage in dataset.corpus)

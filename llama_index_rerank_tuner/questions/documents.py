@@ -106,7 +106,7 @@ def load_documents(
 
 
 def _files(root: Path, report: LoadReport) -> Iterator[Path]:
-    """Every file, in the order of the paths; hidden files, and folders that may not be entered, go into the report."""
+    """Every file, in the order of the paths; what is hidden, and folders that are not entered, go into the report."""
 
     def refused(error: OSError) -> None:
         report.skipped[Path(error.filename).relative_to(root).as_posix()] = "the folder may not be entered"
@@ -117,6 +117,9 @@ def _files(root: Path, report: LoadReport) -> Iterator[Path]:
             if name.startswith("."):
                 report.skipped[(here / name).relative_to(root).as_posix()] = "it is hidden"
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        # Links to folders are not followed: they may lead in a circle.
+        for name in filter(lambda folder: (here / folder).is_symlink(), folders):
+            report.skipped[(here / name).relative_to(root).as_posix()] = "it is a link to a folder"
         for name in sorted(files):
             if name.startswith("."):
                 continue

@@ -10,7 +10,7 @@ LONGEST_PAUSE = 60.0
 """Seconds; the doubling pauses stop growing here."""
 
 _PASSING = frozenset({408, 409, 425, 429})
-_HOPELESS = frozenset({401, 403, 404})
+_HOPELESS = frozenset({401, 402, 403, 404})
 _PROGRAMMING = (TypeError, AttributeError, NameError, NotImplementedError, ImportError)
 
 
@@ -25,9 +25,9 @@ class Fault(Enum):
 def fault_of(error: Exception) -> Fault:
     """Tell what a failed call calls for, by its HTTP status where the error carries one.
 
-    408, 409, 425, 429 and 5xx pass; 401, 403 and 404 (key, permission, model name) would hit every prompt; any other
-    4xx is this prompt's own, for example one that a filter refuses or that is too long. Without a status it is taken
-    to pass, unless it is a programming error.
+    408, 409, 425, 429 and 5xx pass; 401, 402, 403 and 404 (key, money, permission, model name) would hit every prompt;
+    any other 4xx is this prompt's own, for example one that a filter refuses or that is too long. Without a status it
+    is taken to pass, unless it is a programming error.
 
     Example:
         >>> fault_of(TimeoutError()).name, fault_of(TypeError("no such argument")).name

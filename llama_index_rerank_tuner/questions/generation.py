@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from llama_index_rerank_tuner.dataset import RerankDataset
 from llama_index_rerank_tuner.errors import ConfigError
 from llama_index_rerank_tuner.journal import content_hash
-from llama_index_rerank_tuner.questions.asking import Manners, Prompt, Reply, ask_all, model_settings
+from llama_index_rerank_tuner.questions.asking import Prompt, Reply, ask_all, model_settings
 from llama_index_rerank_tuner.questions.assembly import AskedQuestion, OnMiss, RoundTrip, dataset_of, passages_of
 from llama_index_rerank_tuner.questions.language import LanguageChoice, language_of
-from llama_index_rerank_tuner.questions.parsing import parse_questions, speaks_of_passage
+from llama_index_rerank_tuner.questions.manners import Manners
+from llama_index_rerank_tuner.questions.parsing import parse_questions
 from llama_index_rerank_tuner.questions.prompts import PROMPT_VERSION, questions_prompt
+from llama_index_rerank_tuner.questions.question_text import speaks_of_passage
 from llama_index_rerank_tuner.questions.report import GenerationReport
 from llama_index_rerank_tuner.records import Passage
 from llama_index_rerank_tuner.text import TextContract
@@ -38,7 +40,7 @@ def generate_queries(
     journal: str | Path | None = None,
     max_calls: int | None = None,
     max_tokens: int | None = None,
-    concurrency: int = 4,
+    concurrency: int | None = None,
     retries: int = 3,
     timeout: float = 60.0,
     pause: float = 1.0,
@@ -56,7 +58,9 @@ def generate_queries(
     about once, and a question that came of several nodes has all of them as positives. An answer that cannot be read
     is asked for again, and a node that gives none in the end stands in ``report.failed``.
 
-    Set the LLM's own ``max_retries`` to 0: calls that it repeats by itself are not counted here.
+    Set the LLM's own ``max_retries`` to 0: calls that it repeats by itself are not counted here. In a notebook, give
+    this function an LLM object of its own: it is called on the package's event loop, and an asynchronous client that
+    has served one loop fails in another.
 
     Args:
         nodes: The nodes that the app retrieves from.
@@ -67,7 +71,8 @@ def generate_queries(
         journal: File that remembers the answers; None to remember nothing.
         max_calls: Most calls of this run, failed ones counted; remembered answers are free.
         max_tokens: Most tokens of this run. No call is started that is expected to go over it.
-        concurrency: Calls under way at once.
+        concurrency: Calls under way at once; None for 4, or for 1 where the LLM has only a synchronous call (a local
+            model, which may bear no two calls at once).
         retries: Further tries, after a failed call and after an unreadable answer.
         timeout: Seconds a call may take.
         pause: Seconds before the first retry of a failed call; doubled each time.

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode
 
 _ONE_PHRASE: dict[Language, tuple[str, ...]] = {
-    "en": ("What are the rules on {0}?", "What should I know about {0}?", "How does it work with {0}?"),
-    "zh": ("{0}有什么规定?", "关于{0}需要了解什么?", "{0}怎么办理?"),
+    "en": ("What are the rules on {0}?", "What should I know about {0}?", "What applies to {0}?"),
+    "zh": ("{0}有什么规定?", "关于{0}需要了解什么?", "{0}的主要内容是什么?"),
 }
 _TWO_PHRASES: dict[Language, tuple[str, ...]] = {
     "en": ("What is said about {0} and {1}?", "How do {0} and {1} go together?", "{0}: what about {1}?"),

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from llama_index_rerank_tuner.errors import ConfigError, DataError
 from llama_index_rerank_tuner.journal import content_hash
-from llama_index_rerank_tuner.questions.asking import Manners, Prompt, Reply, Usage, ask_all, model_settings
+from llama_index_rerank_tuner.questions.asking import Prompt, Reply, ask_all, model_settings
 from llama_index_rerank_tuner.questions.language import LanguageChoice, language_of
+from llama_index_rerank_tuner.questions.manners import Manners, Usage
 from llama_index_rerank_tuner.questions.prompts import PROMPT_VERSION, Scale, judging_prompt
 from llama_index_rerank_tuner.questions.verdicts import read_grade
 from llama_index_rerank_tuner.records import RerankExample
@@ -100,7 +101,7 @@ def judge_pairs(
     journal: str | Path | None = None,
     max_calls: int | None = None,
     max_tokens: int | None = None,
-    concurrency: int = 4,
+    concurrency: int | None = None,
     retries: int = 3,
     timeout: float = 60.0,
     pause: float = 1.0,
@@ -120,7 +121,8 @@ def judge_pairs(
         journal: File that remembers the answers; None to remember nothing.
         max_calls: Most calls of this run, failed ones counted.
         max_tokens: Most tokens of this run.
-        concurrency: Calls under way at once.
+        concurrency: Calls under way at once; None for 4, or for 1 where the LLM has only a synchronous call (a local
+            model, which may bear no two calls at once).
         retries: Further tries, after a failed call and after an unreadable answer.
         timeout: Seconds a call may take.
         pause: Seconds before the first retry of a failed call; doubled each time.

@@ -11,6 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 LONGEST_PHRASE = 3
 """Words; longer runs between stop words are no phrase that anyone would type."""
 
+_NOUNS = ("n", "nr", "ns", "nt", "nz", "vn", "an", "l", "j")
+"""jieba's tags of words that a question can be about; verbs and measures are not."""
+
 _PIECES = re.compile(r"[^\w\s'’-]+|\n+")
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _STOP_WORDS = frozenset(
@@ -46,7 +49,7 @@ def english_phrases(texts: Sequence[str], count: int) -> list[list[str]]:
 
 
 def chinese_phrases(texts: Sequence[str], count: int) -> list[list[str]]:
-    """The ``count`` words of each text with the highest TF-IDF by jieba's own frequencies, of two characters or more.
+    """The ``count`` nouns of each text with the highest TF-IDF by jieba's own frequencies, of two characters or more.
 
     Example:
         >>> chinese_phrases(["高新技术企业认定管理办法由科技部制定。"], 2)
@@ -60,7 +63,9 @@ def chinese_phrases(texts: Sequence[str], count: int) -> list[list[str]]:
     jieba.setLogLevel(logging.WARNING)
     # Words that jieba guessed (it does not know them) are often cut wrongly, and weigh too much for being unknown.
     return [
-        [word for word in jieba.analyse.extract_tags(text, topK=None) if jieba.dt.FREQ.get(word)][:count]
+        [word for word in jieba.analyse.extract_tags(text, topK=None, allowPOS=_NOUNS) if jieba.dt.FREQ.get(word)][
+            :count
+        ]
         for text in texts
     ]
 

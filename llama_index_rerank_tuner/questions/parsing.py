@@ -7,29 +7,26 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-LONGEST_QUESTION = 400
-"""Characters; what is longer is no question that anyone types."""
+from llama_index_rerank_tuner.questions.question_text import NUMBERING, asks, clean_question
+from llama_index_rerank_tuner.questions.thinking import without_thinking
 
-_THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_NUMBERED_QUESTION = re.compile(r"^[ \t]*(?:\(?\d{1,2}[.)、:：）]|[-*•])[ \t]*(.+[?？][\"”'’*]*)[ \t]*$", re.MULTILINE)
-_NUMBERING = re.compile(
-    r"^(?:(?:question|q|问题|问)\s*\d{0,2}\s*[.):、：）-]\s*|\(?\d{1,2}[)、：）]\s*|\d{1,2}[.:]\s+|[-*•]\s+)",
-    re.IGNORECASE,
+_QUESTION_KEYS = ("question", "query", "q", "问题")
+_LIST_KEYS = ("questions", "queries", "问题")
+_NUMBERED_KEY = re.compile(r"(?:question|query|q|问题)?[\s_-]*\d+", re.IGNORECASE)
+_NUMBERED_QUESTION = re.compile(
+    rf"^[ \t]*\**(?:{NUMBERING})[ \t]*(.+[?？][\"”'’*」』]*)[ \t]*$", re.MULTILINE | re.IGNORECASE
 )
-_QUOTES = "\"'`*“”‘’「」 \t"
-_OF_THE_PASSAGE = re.compile(
-    r"\b(?:the|this|that) (?:passage|text above|given text|excerpt)\b|\baccording to (?:the|this) (?:text|document)\b"
-    r"|(?:本文|该文|上文|文中|本段|该段|此段|这段|这个段落|段落中|上述内容|上述段落)",
-    re.IGNORECASE,
-)
+_LOOSE_LIST = re.compile(r"\[\s*[\"'“「](.*?)[\"'”」]\s*[,，、]?\s*\]", re.DOTALL)
+_LOOSE_COMMA = re.compile(r"[\"'”」]\s*(?:[,，、;；]\s*|\n\s*)[\"'“「]")
 
 
 def parse_questions(answer: str) -> list[str] | None:
     """Read the questions of an answer.
 
     A JSON list of strings is wanted, alone or after and before other text, in a code fence, as the value of an
-    object, or with objects such as ``{"question": ...}`` in it. An answer without any JSON list may be a numbered
-    list of lines that end in question marks. Numbering and quotes go; headings in the list go.
+    object, or with objects such as ``{"question": ...}`` in it. A list that is no JSON (single or Chinese quotes, a
+    comma too many) counts where all in it are questions. An answer without any list may be a numbered list of lines
+    that end in question marks. Numbering and quotes go; headings and statements in the list go.
 
     Args:
         answer: What the LLM said.
@@ -43,30 +40,34 @@ def parse_questions(answer: str) -> list[str] | None:
         >>> parse_questions("[]"), parse_questions("I cannot help with that.")
         ([], None)
     """
-    text = _THINKING.sub(" ", answer)
+    text = without_thinking(answer)
     lists = list(_json_lists(text))
-    cleaned = [[question for question in map(_clean, strings) if question is not None] for strings in lists]
-    best = max(cleaned, key=_asking, default=[])
+    best = _best([_cleaned(strings) for strings in lists])
     if best:
         return best
     if [] in lists and not re.search(r"\[\s*[^\]\s]", text):
         return []
-    if re.search(r"\[\s*[\"'{]", text):
-        return None
-    numbered = [_clean(line) for line in _NUMBERED_QUESTION.findall(text)]
-    return [question for question in numbered if question is not None] or None
+    if re.search(r"\[\s*[\"'“「{]", text):
+        return _best([_all_asking(_LOOSE_COMMA.split(body)) for body in _LOOSE_LIST.findall(text)]) or None
+    return _cleaned(_NUMBERED_QUESTION.findall(text)) or None
 
 
-def speaks_of_passage(question: str) -> bool:
-    """Whether a question names the passage it was made from, which nobody does who searches.
+def _cleaned(strings: list[str]) -> list[str]:
+    return [question for question in map(clean_question, strings) if question is not None]
 
-    Example:
-        >>> speaks_of_passage("What does the passage say of fees?"), speaks_of_passage("文中提到的费用是多少?")
-        (True, True)
-        >>> speaks_of_passage("Which document shows my income?")
-        False
-    """
-    return _OF_THE_PASSAGE.search(question) is not None
+
+def _all_asking(strings: list[str]) -> list[str]:
+    """The questions of a list that was not cut by a JSON parser: none where one of them may be a piece of another."""
+    questions = _cleaned([re.sub(r"\\(['\"])", r"\1", string) for string in strings])
+    return questions if len(questions) == len(strings) and all(map(asks, questions)) else []
+
+
+def _best(lists: list[list[str]]) -> list[str]:
+    """The list with the most questions; all of them in a row where each holds one."""
+    if lists and all(len(questions) <= 1 for questions in lists):
+        found = [question for questions in lists for question in questions]
+        return [question for question in found if asks(question)] or found[:1]
+    return max(lists, key=lambda questions: (sum(map(asks, questions)), len(questions)), default=[])
 
 
 def _json_lists(text: str) -> Iterator[list[str]]:
@@ -87,10 +88,6 @@ def _json_lists(text: str) -> Iterator[list[str]]:
         at = end
 
 
-def _asking(questions: list[str]) -> tuple[int, int]:
-    return sum(question.endswith(("?", "？")) for question in questions), len(questions)
-
-
 def _next_bracket(text: str, start: int) -> int:
     found = re.compile(r"[\[{]").search(text, start)
     return found.start() if found else -1
@@ -99,23 +96,26 @@ def _next_bracket(text: str, start: int) -> int:
 def _strings(value: Any) -> list[str] | None:
     """The strings of a list, of a list of ``{"question": ...}``, or of an object that holds one such list."""
     if isinstance(value, dict):
-        lists = [strings for strings in map(_strings, value.values()) if strings is not None]
-        if len(lists) == 1:
-            return lists[0]
-        only = value.get("question")
-        return [only] if isinstance(only, str) else None
+        return _strings_of_object(value)
     if not isinstance(value, list):
         return None
-    named = [each.get("question", each.get("query")) if isinstance(each, dict) else each for each in value]
+    named = [_named(each) if isinstance(each, dict) else each for each in value]
     strings = [each for each in named if isinstance(each, str)]
     return strings if len(strings) == len(value) else None
 
 
-def _clean(string: str) -> str | None:
-    """A question without its numbering and quotes; None for what is no question."""
-    question = " ".join(string.split()).strip(_QUOTES)
-    question = _NUMBERING.sub("", question).strip(_QUOTES)
-    letters = sum(character.isalpha() for character in question)
-    if letters < 3 or len(question) > LONGEST_QUESTION or question.endswith((":", "：")):
-        return None
-    return question
+def _strings_of_object(value: dict[str, Any]) -> list[str] | None:
+    """Of ``{"questions": [...]}``, ``{"question": "..."}``, ``{"1": "...", "2": "..."}`` or an object with one list."""
+    told = [_strings(value[key]) for key in _LIST_KEYS if isinstance(value.get(key), list)]
+    lists = [strings for strings in told or map(_strings, value.values()) if strings is not None]
+    if len(lists) == 1:
+        return lists[0]
+    if value and all(isinstance(each, str) and _NUMBERED_KEY.fullmatch(key) for key, each in value.items()):
+        return list(value.values())
+    only = _named(value)
+    return [only] if only is not None else None
+
+
+def _named(value: dict[str, Any]) -> str | None:
+    """The question of an object."""
+    return next((value[key] for key in _QUESTION_KEYS if isinstance(value.get(key), str)), None)

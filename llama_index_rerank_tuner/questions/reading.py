@@ -56,12 +56,12 @@ def _read_plain(path: Path) -> list[Part]:
 
 
 def _read_markdown(path: Path) -> list[Part]:
-    """Sections, with their headings as metadata."""
+    """Sections, with their headings as metadata, without the settings that site generators keep before them."""
     _need("llama_index.readers.file", "Reading Markdown")
     from llama_index.readers.file import MarkdownReader
 
     reader = MarkdownReader()
-    text = reader.remove_hyperlinks(read_text(path).replace("\r\n", "\n"))
+    text = reader.remove_hyperlinks(_FRONT_MATTER.sub("", read_text(path).replace("\r\n", "\n")))
     return [Part(text, {"section": heading} if heading else {}) for heading, text in reader.markdown_to_tups(text)]
 
 
@@ -129,6 +129,7 @@ def _why(path: Path, error: Exception) -> str:
     return f"it cannot be read ({first[:200]})"
 
 
+_FRONT_MATTER = re.compile(r"\A---\n(?:[^\n]*\n)*?---\n")
 _BLOCKS = ["p", "div", "section", "article", "table", "ul", "ol", "dl", "blockquote", "pre"] + [
     f"h{level}" for level in range(1, 7)
 ]

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from llama_index_rerank_tuner.questions.asking import Usage
+from llama_index_rerank_tuner.questions.manners import Usage
 
 HEURISTIC_NOTE = (
     "These questions were made from headings and key phrases, by no person and no LLM. They are good enough to try "

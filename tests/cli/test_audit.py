@@ -69,3 +69,18 @@ def test_what_cannot_be_read_or_done_is_an_error(tmp_path: Path) -> None:
         raise rerank_tuner(str(tmp_path / "nowhere.jsonl")).exception or AssertionError
     with pytest.raises(ConfigError, match="give one FILE, got 2"):
         raise rerank_tuner(clean, clean, "--repair", str(tmp_path / "out.jsonl")).exception or AssertionError
+
+
+def test_a_repaired_copy_keeps_the_corpus_in_a_folder_and_says_what_a_file_leaves_out(tmp_path: Path) -> None:
+    folder = tmp_path / "beir"
+    (folder / "qrels").mkdir(parents=True)
+    passages = [{"_id": "a", "text": "Small firms."}, {"_id": "b", "text": "The form is AP-2."}]
+    written(folder / "corpus.jsonl", passages)
+    written(folder / "queries.jsonl", [{"_id": "1", "text": "Who may apply?"}])
+    (folder / "qrels" / "test.tsv").write_text("1\ta\t1\n", encoding="utf-8")
+    done = rerank_tuner(str(folder), "--repair", str(tmp_path / "mended"))
+    assert done.exit_code == 0
+    assert "left out" not in done.stdout
+    assert [passage.key for passage in RerankDataset.load(tmp_path / "mended").corpus] == ["a", "b"]
+    done = rerank_tuner(str(folder), "--repair", str(tmp_path / "mended.jsonl"))
+    assert "1 passages that no question names are left out" in done.stdout

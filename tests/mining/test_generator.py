@@ -170,8 +170,19 @@ def test_the_report_counts_questions_sources_refusals_and_shortage_of_its_last_r
         "negatives": {"retriever": 1, "random": 2},
         "refused": {"judged for this question": 1},
         "short": 1,
+        "scope": "corpus",
+        "guards": {},
+        "oddities": {},
+        "failed": {},
+        "scores": {"retriever": {"positive": _spread(10.0), "negative": _spread(9.0)}},
+        "cases": [],
     }
     assert [line.split()[-1] for line in str(generator.report).splitlines()] == ["1", "1", "2", "1", "1"]
+
+
+def _spread(score: float) -> dict[str, float]:
+    names = ("lowest", "lower quartile", "median", "upper quartile", "highest")
+    return {"count": 1, **dict.fromkeys(names, score)}
 
 
 def test_nodes_of_a_training_split_are_the_only_source_of_its_negatives() -> None:

@@ -119,6 +119,19 @@ def test_what_cannot_be_read_is_listed_with_the_reason(folder: Path) -> None:
     assert f"skipped locked.pdf: {reasons['locked.pdf']}" in str(report)
 
 
+def test_a_link_to_a_folder_is_listed_and_not_followed(folder: Path) -> None:
+    (folder / "sub" / "around").symlink_to(folder)
+    nodes, report = load_documents(folder)
+    assert (len(nodes), report.skipped) == (7, {"sub/around": "it is a link to a folder"})
+
+
+def test_the_front_matter_of_a_page_is_no_text_of_it(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("---\ntitle: Dogs\ndraft: true\n---\nA licence is due.\n", "utf-8")
+    (tmp_path / "rule.md").write_text("---\nA rule above, none below.", "utf-8")
+    texts = [node.get_content() for node in load_documents(tmp_path)[0]]
+    assert texts == ["A licence is due.", "---\nA rule above, none below."]
+
+
 def test_long_chinese_text_is_cut_at_the_ends_of_sentences(tmp_path: Path) -> None:
     text = "".join(f"第{number}条,企业应当在五月底前向税务机关申报研发费用。" for number in range(60))
     (tmp_path / "law.txt").write_text(text, "utf-8")

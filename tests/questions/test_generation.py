@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -250,7 +252,7 @@ def test_a_service_that_is_down_stops_the_run_and_leaves_the_rest_unasked(tmp_pa
     assert "5 prompts in a row got no answer" in str(report)
 
 
-@pytest.mark.parametrize(("status", "calls"), [(401, 1), (404, 1)])
+@pytest.mark.parametrize(("status", "calls"), [(401, 1), (402, 1), (404, 1)])
 def test_a_wrong_key_or_model_stops_at_once(status: int, calls: int) -> None:
     with Stub(lambda prompt, before: status) as stub:
         with pytest.raises(RerankTunerError, match=f"cannot be asked.*{status}"):
@@ -263,6 +265,56 @@ def test_a_prompt_that_the_service_refuses_fails_alone() -> None:
         _, report = generate_queries(_nodes(3), _openai(stub))
     assert list(report.failed) == ["n1"]
     assert report.usage.calls == 3
+
+
+def test_a_service_that_refuses_every_prompt_is_not_asked_on_and_on() -> None:
+    with Stub(lambda prompt, before: 400) as stub:
+        with pytest.raises(DataError, match=r"(?s)nodes not asked yet +15.*5 prompts in a row got no answer"):
+            generate_queries(_nodes(20), _openai(stub), concurrency=1)
+        assert len(stub.log) == 5
+
+
+@pytest.mark.parametrize(("concurrency", "expected"), [(None, 1), (3, 3)])
+def test_a_synchronous_llm_gets_one_call_at_a_time_unless_more_are_asked_for(
+    concurrency: int | None, expected: int
+) -> None:
+    meet, at_once, most = threading.Lock(), 0, 0
+
+    def answer(prompt: str) -> str:
+        nonlocal at_once, most
+        with meet:
+            at_once += 1
+            most = max(most, at_once)
+        time.sleep(0.05)
+        with meet:
+            at_once -= 1
+        return questions_about(prompt)
+
+    generate_queries(_nodes(6), FunctionLLM(answer), concurrency=concurrency)
+    assert most == expected
+
+
+def test_a_synchronous_llm_that_hangs_is_given_up() -> None:
+    gate = threading.Event()
+
+    def answer(prompt: str) -> str:
+        if "place1" in prompt:
+            gate.wait(20)
+        return questions_about(prompt)
+
+    try:
+        _, report = generate_queries(_nodes(3), FunctionLLM(answer), timeout=0.5, retries=0, concurrency=2)
+    finally:
+        gate.set()
+    assert report.failed == {"n1": "the call failed 1 times: no answer in time"}
+
+
+def test_long_answers_count_in_advance_towards_the_token_cap() -> None:
+    llm = FunctionLLM(lambda prompt: questions_about(prompt) + " and so on" * 500)
+    _, report = generate_queries(_nodes(8), llm, max_tokens=4000)
+    assert len(llm.asked) == 2
+    assert report.usage.tokens <= 4000
+    assert len(report.unasked) == 6
 
 
 def test_the_report_can_be_saved_as_json() -> None:

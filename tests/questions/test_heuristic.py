@@ -9,6 +9,7 @@ from llama_index_rerank_tuner.dataset import load_handbook
 from llama_index_rerank_tuner.errors import ConfigError, DataError
 from llama_index_rerank_tuner.questions import heuristic_queries
 from llama_index_rerank_tuner.questions.headings import heading_of
+from llama_index_rerank_tuner.questions.key_phrases import chinese_phrases
 
 NODES = [
     TextNode(id_="a", text="# Parking permits\nA residents permit costs 40 crowns. Ask the harbour office."),
@@ -27,6 +28,7 @@ def test_headings_and_phrases_become_questions_of_their_own_node() -> None:
     assert [len(questions) for questions in by_node.values()] == [2, 2, 2, 0]
     assert "税务机关" in "".join(by_node["c"])
     assert "需在" not in "".join(by_node["c"])
+    assert "可以" not in "".join(by_node["c"])
     assert report.nothing_to_ask == ["d"]
 
 
@@ -50,6 +52,12 @@ def test_the_handbook_gets_questions_for_every_passage() -> None:
     assert report.nothing_to_ask == []
     assert {p.node_id for e in dataset for p in e.positives} == {node.node_id for node in nodes}
     assert len(dataset) + report.duplicates == 2 * len(nodes)
+
+
+def test_chinese_phrases_are_things_not_deeds() -> None:
+    [phrases] = chinese_phrases(["低于上述标准的,不得享受优惠,应当计入当期费用,按百分之五征收。"], 10)
+    assert "优惠" in phrases
+    assert not {"低于", "享受", "计入", "不得"} & set(phrases)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from llama_index.core.embeddings import MockEmbedding
 from llama_index.core.schema import NodeWithScore, TextNode
 from numpy.typing import NDArray
 
-from llama_index_rerank_tuner.errors import ConfigError
+from llama_index_rerank_tuner.errors import ConfigError, ScoreError
 from llama_index_rerank_tuner.retrieval import DenseRetriever
 
 AXES = ["cat", "dog", "税"]
@@ -144,3 +145,54 @@ def test_more_texts_than_one_embedding_batch_stay_in_order() -> None:
 
 def test_a_text_without_an_embedding_scores_zero_rather_than_not_a_number() -> None:
     assert _pairs(_over(CharacterCodes(embed_dim=2), ["ab", ""]).retrieve("ab")) == [("ab", 1.0), ("", 0.0)]
+
+
+def test_arrays_hold_what_the_nodes_say() -> None:
+    retriever = _retriever(["dog", "cat dog", "cat cat"], 2)
+    found = retriever.search(["cat", "dog"])
+    assert found.ids.tolist() == [[2, 1], [0, 1]]
+    assert found.scores.dtype == np.float32
+    assert retriever.search(["cat"], k=4).ids.tolist() == [[2, 1, 0, -1]]
+
+
+def test_an_empty_corpus_and_no_question_give_arrays_without_nodes() -> None:
+    assert _retriever([]).search(["cat"], 2).ids.tolist() == [[-1, -1]]
+    assert _retriever(["cat"]).search([], 2).ids.shape == (0, 2)
+
+
+def test_a_k_that_is_not_positive_is_refused() -> None:
+    with pytest.raises(ConfigError, match="k must be a positive integer, got 0"):
+        _retriever(["cat"]).search(["cat"], 0)
+
+
+def test_vectors_are_kept_on_disk_and_only_a_changed_node_is_embedded_again(tmp_path: Path) -> None:
+    first, second = WordCounts(), WordCounts()
+    nodes = [TextNode(id_=str(i), text=text) for i, text in enumerate(["cat", "dog", "cat dog"])]
+    found = DenseRetriever(nodes, first, cache_dir=tmp_path, model="counts").retrieve("cat")
+    nodes[1] = TextNode(id_="1", text="dog dog cat")
+    retriever = DenseRetriever(nodes, second, cache_dir=tmp_path, model="counts")
+    assert second.asked == [["dog dog cat"]]
+    assert _pairs(found) == [("0", 1.0), ("2", 0.707107), ("1", 0.0)]
+    assert _pairs(retriever.retrieve("cat")) == [("0", 1.0), ("2", 0.707107), ("1", 0.447214)]
+
+
+def test_a_cache_without_the_models_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="model is empty"):
+        DenseRetriever([TextNode(text="cat")], WordCounts(), cache_dir=tmp_path)
+
+
+def test_an_embedding_of_llama_index_is_cached_under_its_name_or_a_given_one(tmp_path: Path) -> None:
+    nodes = [TextNode(text="ab")]
+    DenseRetriever.from_embedding(nodes, CharacterCodes(embed_dim=2, model_name="codes"), cache_dir=tmp_path)
+    DenseRetriever.from_embedding(nodes, CharacterCodes(embed_dim=2), cache_dir=tmp_path, model="mine")
+    assert len(list(tmp_path.glob("vectors-*.sqlite"))) == 2
+    with pytest.raises(ConfigError, match="model is empty"):
+        DenseRetriever.from_embedding(nodes, CharacterCodes(embed_dim=2), cache_dir=tmp_path)
+
+
+def test_an_embedding_that_is_not_a_number_is_refused_with_its_text() -> None:
+    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.array([[np.nan if text == "bad" else 1.0] for text in texts], dtype=np.float32)
+
+    with pytest.raises(ScoreError, match="'bad' holds NaN"):
+        DenseRetriever([TextNode(text="good"), TextNode(text="bad")], encode)

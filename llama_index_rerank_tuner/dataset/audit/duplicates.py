@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from llama_index_rerank_tuner.dataset.audit.finding import Finding, RecordLink, found, link
 from llama_index_rerank_tuner.dataset.audit.forms import Forms
 from llama_index_rerank_tuner.dataset.audit.near_search import NearTexts
+from llama_index_rerank_tuner.dataset.files.fields import shown
 from llama_index_rerank_tuner.records import Passage, RerankExample
 
 
@@ -24,7 +25,8 @@ def near_duplicate_questions(examples: Sequence[RerankExample], near: NearTexts,
     links = {example.query: link(example) for example in reversed(examples) if example.query in wanted}
     yield from found(
         "near-duplicate questions", "should look", _pair_links(near, links), cap,
-        f"Pairs of questions that are nearly the same (keep each on one side of a split){near.scope}: {{n}}.",
+        "Pairs of questions that are nearly the same (a split keeps those with the same answer on one side)"
+        f"{near.scope}: {{n}}.",
     )  # fmt: skip
     yield from _sampled("questions", near)
 
@@ -58,7 +60,8 @@ def _twins(corpus: Iterable[Passage], forms: Forms) -> Iterator[RecordLink]:
 
 def _pair_links(near: NearTexts, links: dict[str, RecordLink]) -> Iterator[RecordLink]:
     for first, second, similarity in near.pairs:
-        yield links[first]._replace(other=f"{similarity:.2f} similar to {links[second]}")
+        other = f"{shown(first)} is {similarity:.2f} similar to {shown(second)} ({links[second]})"
+        yield links[first]._replace(other=other)
 
 
 def _passage_link(passage: Passage, other: str | None = None) -> RecordLink:

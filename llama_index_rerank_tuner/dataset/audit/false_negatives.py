@@ -6,27 +6,15 @@ rules find the ones that the data itself gives away.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from llama_index_rerank_tuner.dataset.audit.finding import Finding, RecordLink, Severity, found, link
 from llama_index_rerank_tuner.dataset.audit.forms import Forms
-from llama_index_rerank_tuner.dataset.audit.wording import asks_the_same, body, lacks_what_is_asked, numbers
-from llama_index_rerank_tuner.dataset.likeness.near_duplicates import similarity
-from llama_index_rerank_tuner.dataset.likeness.normal_form import UNSPACED, normalised
+from llama_index_rerank_tuner.dataset.likeness.same_passage import likeness
+from llama_index_rerank_tuner.dataset.likeness.wording import asks_the_same
 from llama_index_rerank_tuner.records import Passage, RerankExample
-
-NEARLY_EQUAL = 0.9
-"""From this similarity on, and with the same numbers, a negative says what the positive says."""
-NEAR = 0.6
-"""From this similarity on a negative is worth a look."""
-PART = 0.4
-"""A contained text must be at least this share of the text around it: a heading is no answer."""
-SHORTEST_PART = 12
-"""Characters that a contained text must have."""
 
 RULES: dict[str, tuple[Severity, str]] = {
     "negative equals a positive": (
@@ -44,10 +32,11 @@ RULES: dict[str, tuple[Severity, str]] = {
     ),
 }
 _ORDER = {rule: place for place, rule in enumerate(RULES)}
-_LONG_ENOUGH, _PIECES, _SHARED_PIECES = 60, 25, 0.25
-_PIECE, _PIECE_UNSPACED = 8, 5
-# At a similarity of 0.6 three quarters of the shingles are shared, so over half of such pieces are.
-_UNSPACED = re.compile(UNSPACED)
+_RULE_OF = {
+    "equal": "negative equals a positive",
+    "alike": "negative resembles a positive",
+    "part": "negative contains a positive",
+}
 
 
 class Suspect(NamedTuple):
@@ -110,47 +99,14 @@ def false_negative_findings(
 def _like_own_positives(example: RerankExample) -> Iterator[Suspect]:
     for negative in example.negatives:
         likenesses = (
-            (rule, positive, how_similar)
+            (_RULE_OF[alike.kind], positive, alike.similarity)
             for positive in example.positives
-            for rule, how_similar in _likeness(example.query, negative.text, positive.text)
+            if (alike := likeness(example.query, negative.text, positive.text)) is not None
         )
         gravest = min(likenesses, key=lambda likeness: _ORDER[likeness[0]], default=None)
         if gravest is not None:
             rule, positive, how_similar = gravest
             yield Suspect(rule, example, negative, positive, example.query, how_similar)
-
-
-def _likeness(query: str, negative: str, positive: str) -> Iterator[tuple[str, float]]:
-    """The rule under which a negative is like a positive, if any, and how similar they are."""
-    first, second = _normalised(body(negative)), _normalised(body(positive))
-    shorter, longer = sorted((first, second), key=len)
-    if len(shorter) < PART * len(longer) or not _overlap(shorter, longer):
-        return
-    bodies, contained = similarity(first, second), len(shorter) >= SHORTEST_PART and shorter in longer
-    if bodies < NEAR and not contained:
-        return
-    missing = lacks_what_is_asked(query, second, first)
-    whole = similarity(negative, positive)
-    if whole >= NEARLY_EQUAL and not missing and numbers(negative) == numbers(positive):
-        yield "negative equals a positive", whole
-    elif contained:
-        yield "negative contains a positive", bodies
-    elif not missing:
-        yield "negative resembles a positive", bodies
-
-
-def _overlap(shorter: str, longer: str) -> bool:
-    """Whether enough pieces of the shorter text stand in the longer one; cheap, and true of all that is alike."""
-    if len(shorter) < _LONG_ENOUGH:
-        return True
-    piece = _PIECE_UNSPACED if _UNSPACED.search(shorter) else _PIECE
-    starts = range(0, len(shorter) - piece, len(shorter) // _PIECES)
-    return sum(shorter[at : at + piece] in longer for at in starts) >= _SHARED_PIECES * len(starts)
-
-
-@lru_cache(maxsize=10_000)
-def _normalised(text: str) -> str:
-    return normalised(text)
 
 
 Answers = dict[int, dict[int, tuple[Passage, str, float]]]

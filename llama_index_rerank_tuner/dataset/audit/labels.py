@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from llama_index_rerank_tuner.dataset.audit.finding import Finding, RecordLink, found, link
 from llama_index_rerank_tuner.dataset.audit.forms import Forms
+from llama_index_rerank_tuner.dataset.files.fields import shown
 from llama_index_rerank_tuner.records import Passage, RerankExample
 
 
@@ -85,7 +86,7 @@ def _repetitions(examples: Iterable[RerankExample], forms: Forms) -> Iterator[Re
 def _repeated_questions(examples: Iterable[RerankExample], forms: Forms) -> Iterator[RecordLink]:
     for first, *later in same_question(examples, forms):
         for example in later:
-            yield link(example, other=f"asked first in {first.place}")
+            yield link(example, other=f"{shown(example.query)} is asked first in {first.place}")
 
 
 def _generic_questions(examples: Sequence[RerankExample], forms: Forms) -> Iterator[RecordLink]:
@@ -93,7 +94,7 @@ def _generic_questions(examples: Sequence[RerankExample], forms: Forms) -> Itera
     for example in examples:
         known = first.setdefault(forms(example.query), example)
         if known.group != example.group:
-            yield link(example, other=f"asked of {known.group!r} in {known.place}")
+            yield link(example, other=f"{shown(example.query)} is asked of {known.group!r} in {known.place}")
 
 
 def _later_copies(passages: Iterable[Passage], keys: Iterable[object]) -> list[Passage]:

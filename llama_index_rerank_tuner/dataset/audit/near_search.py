@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from llama_index_rerank_tuner.dataset.audit.forms import Forms
 from llama_index_rerank_tuner.dataset.likeness.near_duplicates import near_duplicate_pairs
 
-SEARCH_LIMIT = 20_000
-"""Different texts searched for near duplicates, at most (about 10 s of work); of more, a sample is searched."""
+SEARCH_LIMIT = 10_000
+"""Different texts searched for near duplicates, at most; of more, a sample is searched."""
 NEAR_QUESTIONS = 0.6
 NEAR_PASSAGES = 0.8
 

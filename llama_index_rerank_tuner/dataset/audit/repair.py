@@ -123,18 +123,22 @@ def _merged(records: list[RerankExample], changes: list[Change]) -> RerankExampl
 
 
 def _without_repetitions(example: RerankExample, forms: Forms, changes: list[Change]) -> RerankExample:
+    # Equal passages may be one object, so that a copy is told by its key and not by its identity.
     positives: dict[str, Passage] = {}
     for passage in example.positives:
-        known = positives.setdefault(passage.key, passage)
-        if known is not passage:
-            changes.append(_change("dropped", "relevant twice", example, passage))
-            if (passage.label or 0) > (known.label or 0):
-                positives[passage.key] = replace(known, label=passage.label)
-                changes.append(_change("relabelled", f"to its highest grade, {passage.label:g}", example, passage))
+        known = positives.get(passage.key)
+        if known is None:
+            positives[passage.key] = passage
+            continue
+        changes.append(_change("dropped", "relevant twice", example, passage))
+        if (passage.label or 0) > (known.label or 0):
+            positives[passage.key] = replace(known, label=passage.label)
+            changes.append(_change("relabelled", f"to its highest grade, {passage.label:g}", example, passage))
     negatives: dict[int, Passage] = {}
     for passage in example.negatives:
-        if negatives.setdefault(forms(passage.text), passage) is not passage:
+        if forms(passage.text) in negatives:
             changes.append(_change("dropped", "irrelevant twice", example, passage))
+        negatives.setdefault(forms(passage.text), passage)
     return replace(example, positives=tuple(positives.values()), negatives=tuple(negatives.values()))
 
 

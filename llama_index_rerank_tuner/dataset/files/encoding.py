@@ -20,6 +20,8 @@ _CONTAINERS = {
     b"PK\x03\x04": ("an Excel workbook or another zip archive", "Unpack it, or save the table as CSV UTF-8."),
     b"\x1f\x8b": ("compressed with gzip", "Unpack it with gunzip."),
     b"PAR1": ("a Parquet file", "Convert it to JSONL."),
+    b"\xd0\xcf\x11\xe0": ("an old Excel workbook or another Office file", "Save the table as CSV UTF-8."),
+    b"%PDF": ("a PDF document", "Give a file of labelled questions."),
 }
 
 
@@ -105,4 +107,5 @@ def _not_utf8(path: Path, byte: int, encoding: str | None) -> DataError:
         return DataError(str(path), problem, f"Convert it from its encoding, for example with: {command}")
     known = f"{problem}: it looks like {'GBK or GB18030' if encoding == 'GB18030' else encoding}"
     target = f"{path.stem}.utf8{path.suffix}"
-    return DataError(str(path), known, f"Convert it with: iconv -f {encoding} -t UTF-8 {path.name} > {target}")
+    in_excel = "Save it from Excel as CSV UTF-8, or convert" if path.suffix.lower() == ".csv" else "Convert"
+    return DataError(str(path), known, f"{in_excel} it with: iconv -f {encoding} -t UTF-8 {path.name} > {target}")

@@ -100,6 +100,10 @@ def _decoded(where: str, text: str, position: int, whole: bool = True) -> tuple[
         return (_DECODER.decode(text), len(text)) if whole else _DECODER.raw_decode(text, position)
     except _RepeatedKeyError as error:
         raise DataError(where, str(error), "Keep one of them.") from error
+    except json.JSONDecodeError as error:
+        # The line within the text would contradict the line of the file.
+        at = f" at character {error.pos - position + 1}" if whole else ""
+        raise DataError(where, f"not valid JSON ({error.msg}{at})", _EXPECTED_JSON) from error
     except (ValueError, RecursionError) as error:
         raise DataError(where, f"not valid JSON ({error})", _EXPECTED_JSON) from error
 

@@ -22,7 +22,7 @@ def read_table(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield every row under the header as a record, with the line it begins on.
 
     Column names are taken in lower case, an empty cell is None, rows without any content are passed over. A CSV file
-    whose header has semicolons and no comma is read with semicolons, as spreadsheets write it in half of Europe.
+    whose header has semicolons or tabs and no comma is read with those, as spreadsheets write it in half of Europe.
 
     Raises:
         DataError: A column has no name or stands twice, a row is not as long as the header, or a quote is not closed.
@@ -72,4 +72,6 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _separator(path: Path, header: str) -> str:
     separator = TABLE_SUFFIXES.get(path.suffix.lower(), ",")
-    return ";" if separator == "," and "," not in header and ";" in header else separator
+    if separator != "," or "," in header:
+        return separator
+    return next((other for other in ";\t" if other in header), separator)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from llama_index_rerank_tuner.dataset.files.lines import read_records
 from llama_index_rerank_tuner.errors import DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample
 
+logger = logging.getLogger(__name__)
+
 GROUP_KEYS = ("group", "paper", "family", "source", "document", "doc_id", "file_name")
 """Metadata keys tried, in this order, for the source document of a question or a passage."""
 
@@ -31,8 +34,9 @@ def read_beir(
 ) -> tuple[list[RerankExample], list[Passage]]:
     """Read a BEIR folder: the judged questions, and the whole corpus.
 
-    A passage's text is its title, a line break and its text. Questions without a judgement are left out. A question's
-    metadata is kept; the source document that ``write_beir`` noted under ``group`` becomes the example's group.
+    A passage's text is its title, a line break and its text. Questions without a judgement are left out, and counted in
+    the log. A question's metadata is kept; the source document that ``write_beir`` noted under ``group`` becomes the
+    example's group.
 
     Args:
         folder: The folder.
@@ -49,11 +53,14 @@ def read_beir(
         )
     corpus = {passage.key: passage for passage in _read_corpus(folder / "corpus.jsonl", group_key)}
     judgements = _read_judgements(folder / "qrels", qrels)
+    queries = list(_identified(folder / "queries.jsonl", "at least one query"))
     examples = [
         _example(where, record, judgements.pop(query_id), corpus, group_key)
-        for query_id, where, record in _identified(folder / "queries.jsonl", "at least one query")
+        for query_id, where, record in queries
         if query_id in judgements
     ]
+    if unjudged := len(queries) - len(examples):
+        logger.info("%s: %d of %d queries have no judgement and are left out.", folder, unjudged, len(queries))
     for query_id, judged in judgements.items():
         _, where = next(iter(judged.values()))
         raise DataError(where, f"query {query_id!r} is not in queries.jsonl", "Add it, or remove the judgement.")

@@ -1,8 +1,8 @@
 """Groups: JSONL (or a JSON list) of ``{"query", "pos": [...], "neg": [...]}``, which FlagEmbedding reads too.
 
 Optional lists run beside ``pos`` and ``neg``: ``*_scores`` (teacher scores), ``*_labels`` (grades), ``*_ids``,
-``*_groups`` (source documents) and ``*_sources`` (source to ``[rank, score]``). ``candidates`` holds the retriever's
-real list as objects. FlagEmbedding's ``prompt`` is kept in the metadata.
+``*_groups`` (source documents), ``*_sources`` (source to ``[rank, score]``) and ``*_metadata`` (objects).
+``candidates`` holds the retriever's real list as objects. FlagEmbedding's ``prompt`` is kept in the metadata.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from llama_index_rerank_tuner.dataset.files.lines import Located, read_records
 from llama_index_rerank_tuner.dataset.files.writing import write_records
 from llama_index_rerank_tuner.errors import DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample, Retrieved
+
+_COLUMNS = ("ids", "labels", "scores", "sources", "groups", "metadata")
 
 
 def read_groups(path: str | Path) -> list[RerankExample]:
@@ -98,10 +100,9 @@ def _passages(where: str, record: dict[str, Any], side: str, label: float) -> tu
             teacher_score=None if score is None else number(where, f"{side}_scores", score),
             retrieved=_retrieved(where, sources),
             group=text_or_none(where, f"{side}_groups", group),
+            metadata=optional_mapping(where, {f"{side}_metadata": metadata}, f"{side}_metadata"),
         )
-        for text, node_id, grade, score, sources, group in zip(
-            texts, column("ids"), column("labels"), column("scores"), column("sources"), column("groups"), strict=True
-        )
+        for text, node_id, grade, score, sources, group, metadata in zip(texts, *map(column, _COLUMNS), strict=True)
     )
 
 
@@ -151,6 +152,7 @@ def _candidate(where: str, record: Any) -> Passage:
         teacher_score=None if teacher_score is None else number(where, "teacher_score", teacher_score),
         retrieved=_retrieved(where, record.get("sources")),
         group=optional_text(where, record, "group"),
+        metadata=optional_mapping(where, record, "metadata"),
     )
 
 
@@ -184,6 +186,7 @@ def _columns(passages: tuple[Passage, ...], usual: float) -> dict[str, list[Any]
         "scores": [passage.teacher_score for passage in passages],
         "sources": [dict(passage.retrieved) or None for passage in passages],
         "groups": [passage.group for passage in passages],
+        "metadata": [dict(passage.metadata) or None for passage in passages],
     }
     return {name: column for name, column in columns.items() if any(value is not None for value in column)}
 
@@ -196,5 +199,6 @@ def _candidate_record(passage: Passage) -> dict[str, Any]:
         "teacher_score": passage.teacher_score,
         "sources": dict(passage.retrieved) or None,
         "group": passage.group,
+        "metadata": dict(passage.metadata) or None,
     }
     return {key: value for key, value in record.items() if value is not None}

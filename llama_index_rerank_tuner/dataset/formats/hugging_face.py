@@ -71,7 +71,7 @@ def _one_split(dataset: Any, split: str | None) -> Any:
         return dataset
     names = ", ".join(map(str, dataset)) or "none"
     if split is None and len(dataset) != 1:
-        raise DataError("dataset", f"it has several splits ({names})", "Name one: split=..., or dataset[...].")
+        raise DataError("dataset", f"it has several splits ({names})", "Take one: dataset['train'], or split=...")
     if split is not None and split not in dataset:
         raise DataError("dataset", f"it has no split {shown(split)} (it has {names})", "Name one of them.")
     return next(iter(dataset.values())) if split is None else dataset[split]

@@ -62,6 +62,11 @@ def _check_order(texts: Sequence[str]) -> None:
         raise DataError("dataset", f'the column "{late}" does not stand first in {list(texts)}', ORDER)
     if "positive" in texts and texts[1] != "positive":
         raise DataError("dataset", f'the column "positive" does not stand second in {list(texts)}', ORDER)
+    if any(name.startswith("negative") for name in texts[2:]):
+        odd = next((name for name in texts[2:] if not name.startswith("negative")), None)
+        if odd is not None:
+            fix = f'Remove it: dataset.remove_columns(["{odd}"]), or name it "negative_..." if it is one.'
+            raise DataError("dataset", f'the column "{odd}" stands among the negatives {list(texts[2:])}', fix)
 
 
 def _detect(row: Mapping[str, Any], texts: Sequence[str], label: str | None) -> Layout:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from llama_index_rerank_tuner.dataset.files.encoding import read_text
+from llama_index_rerank_tuner.dataset.files.fields import present_keys
 from llama_index_rerank_tuner.dataset.files.lines import read_records
 from llama_index_rerank_tuner.dataset.formats.beir import read_beir
 from llama_index_rerank_tuner.dataset.formats.beir_export import write_beir
@@ -89,14 +91,19 @@ def recognised(path: Path) -> str:
     """
     if path.is_dir():
         return _folder_format(path)
-    if path.suffix == ".json" and _is_embedding_qa(path):
+    content = _whole_object(path) if path.suffix.lower() == ".json" else None
+    if content is not None and {"queries", "corpus"} <= content.keys():
         return "embedding_qa"
-    _, first = next(read_records(path), (None, {}))
+    _, first = next(read_records(path), (None, {})) if content is None else (None, content)
+    _refuse_parts(path, first)
+    if content is not None and not _is_one_line(path):
+        problem = f"it is one JSON object (it has {present_keys(content)})"
+        raise DataError(str(path), problem, "Expected a JSON list of records, or JSONL: one record a line.")
     return _record_format(first)
 
 
 def _folder_format(folder: Path) -> str:
-    if (folder / "corpus.jsonl").exists():
+    if (folder / "corpus.jsonl").exists() or (folder / "queries.jsonl").exists():
         return "beir"
     if (folder / "collection.tsv").exists() or any(folder.glob("triples*.tsv")):
         return "msmarco"
@@ -104,17 +111,36 @@ def _folder_format(folder: Path) -> str:
     raise DataError(str(folder), "it holds no data set that is known", f"Expected {layouts}.")
 
 
-def _is_embedding_qa(path: Path) -> bool:
-    """Whether a JSON file is one object with the three tables; what is no JSON is for another reader to refuse."""
+def _whole_object(path: Path) -> dict[str, Any] | None:
+    """The content of a file that is one JSON object; what is no JSON is for another reader to refuse."""
     try:
         with path.open(encoding="utf-8-sig") as stream:
             if not stream.read(64).lstrip().startswith("{"):
-                return False
+                return None
             stream.seek(0)
             value = json.load(stream)
     except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(value, dict) and {"queries", "corpus"} <= value.keys()
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _is_one_line(path: Path) -> bool:
+    return "\n" not in read_text(path).strip()
+
+
+def _refuse_parts(path: Path, first: Mapping[str, Any]) -> None:
+    """Refuse what is data of a known kind, but not to be read from this file.
+
+    Raises:
+        DataError: It is one file of a BEIR folder, or it holds QASPER's papers.
+    """
+    if {"_id", "text"} <= first.keys() and "query" not in first:
+        raise DataError(str(path), "it is one file of a BEIR folder", f"Give the folder: {path.parent}.")
+    if {"query-id", "corpus-id"} <= first.keys():
+        raise DataError(str(path), "it is one file of a BEIR folder", f"Give the folder: {path.parent.parent}.")
+    if any(isinstance(each, Mapping) and {"full_text", "qas"} <= each.keys() for each in (first, *first.values())):
+        fix = f"Load them: load_qasper(source={path.name!r}).dataset; save that as a BEIR folder to audit it."
+        raise DataError(str(path), "it holds QASPER's papers, not labelled pairs", fix)
 
 
 def _record_format(first: Mapping[str, Any]) -> str:

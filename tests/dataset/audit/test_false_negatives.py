@@ -8,7 +8,7 @@ import pytest
 
 from llama_index_rerank_tuner.dataset import RerankDataset
 from llama_index_rerank_tuner.dataset.audit.false_negatives import RULES
-from llama_index_rerank_tuner.dataset.audit.wording import asks_the_same
+from llama_index_rerank_tuner.dataset.likeness.wording import asks_the_same
 
 FEE = "The fee for a fishing permit in the northern lakes is forty crowns a year, to be paid at the harbour office."
 

@@ -75,6 +75,7 @@ def test_the_same_question_of_one_document_is_repeated_and_of_two_is_generic() -
     assert (repeated.severity, [link.place for link in repeated.records]) == ("must fix", ["dataset record 1"])
     assert generic is not None
     assert (generic.severity, [link.place for link in generic.records]) == ("should look", ["dataset record 2"])
+    assert generic.records[0].other == "'What is measured?' is asked of 'a' in dataset record 0"
 
 
 def test_questions_without_negatives_are_a_note() -> None:

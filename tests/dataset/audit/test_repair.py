@@ -125,3 +125,10 @@ def test_after_a_repair_nothing_must_be_fixed_and_a_second_one_changes_nothing(r
     twice, nothing = once.repair()
     assert (twice, nothing.changes) == (once, ())
     assert bool(report.changes) == bool(dataset.audit(near_limit=0).must_fix)
+
+
+def test_copies_that_are_one_object_are_listed_too() -> None:
+    relevant, irrelevant = ({"query": "q", "passage": text, "score": score} for text, score in (("x", 1), ("y", 0)))
+    rows, changes = repaired([relevant, relevant, irrelevant, irrelevant])
+    assert rows == [("q0", ["x"], ["y"])]
+    assert [change.split(":")[-1] for change in changes] == [" relevant twice", " irrelevant twice"]

@@ -71,6 +71,8 @@ def test_chinese_is_told_from_other_encodings(text: str, encoding: str, chinese:
         (b"PK\x03\x04rest", "an Excel workbook or another zip archive", "save the table as CSV UTF-8"),
         (b"\x1f\x8b\x08rest", "compressed with gzip", "gunzip"),
         (b"PAR1rest", "a Parquet file", "Convert it to JSONL."),
+        (b"\xd0\xcf\x11\xe0" + bytes(40), "an old Excel workbook or another Office file", "as CSV UTF-8"),
+        (b"%PDF-1.4", "a PDF document", "labelled questions"),
     ],
 )
 def test_a_file_that_is_no_text_is_named(tmp_path: Path, head: bytes, problem: str, fix: str) -> None:
@@ -79,3 +81,9 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path, head: bytes, problem: s
         read_text(path)
     assert (raised.value.where, raised.value.problem) == (str(path), f"it is {problem}")
     assert fix in raised.value.fix
+
+
+def test_a_table_in_another_encoding_can_be_saved_again_from_excel(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as raised:
+        read_text(_file(tmp_path, CHINESE.encode("gbk"), "train.csv"))
+    assert raised.value.fix.startswith("Save it from Excel as CSV UTF-8, or convert it with: iconv -f GB18030")

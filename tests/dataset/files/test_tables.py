@@ -27,7 +27,12 @@ def test_rows_are_records_with_the_line_they_begin_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("train.tsv", "a\tb\n1,5\t2;5\n"), ("train.csv", 'a;b\n1,5;"2;5"\n'), ("T.CSV", 'a,b\n"1,5",2;5')],
+    [
+        ("train.tsv", "a\tb\n1,5\t2;5\n"),
+        ("train.csv", 'a;b\n1,5;"2;5"\n'),
+        ("T.CSV", 'a,b\n"1,5",2;5'),
+        ("tabs.csv", "a\tb\n1,5\t2;5\n"),
+    ],
 )
 def test_the_separator_follows_the_name_and_the_header(tmp_path: Path, name: str, content: str) -> None:
     assert [record for _, record in read_records(_file(tmp_path, content, name))] == [{"a": "1,5", "b": "2;5"}]

@@ -222,3 +222,13 @@ def test_the_real_data_sets_come_in_whole(
     assert Counter(grade for example in dataset for grade in example.qrels.values()) == grades
     ids = {passage.node_id for passage in dataset.corpus}
     assert all(key in ids for example in dataset for key in example.qrels)
+
+
+def test_queries_without_a_judgement_are_counted_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    passage = Passage("Small firms.", node_id="a", label=1.0)
+    examples = [RerankExample("1", "Who may apply?", (passage,)), RerankExample("2", "Which form?")]
+    write_beir(examples, [passage], tmp_path)
+    with caplog.at_level("INFO"):
+        read, _ = read_beir(tmp_path)
+    assert [example.query_id for example in read] == ["1"]
+    assert caplog.messages == [f"{tmp_path}: 1 of 2 queries have no judgement and are left out."]

@@ -29,8 +29,9 @@ FULL: dict[str, Any] = {
     "neg_ids": ["n3"],
     "neg_scores": [-2.25],
     "neg_sources": [{"bm25": [1, 9.5], "dense:mini": [4, 0.31]}],
+    "neg_metadata": [{"flags": ["teacher: nearly as good as a positive"]}],
     "candidates": [
-        {"text": "The form is AP-2.", "id": "n3", "sources": {"bm25": [1, 9.5]}},
+        {"text": "The form is AP-2.", "id": "n3", "sources": {"bm25": [1, 9.5]}, "metadata": {"page": 3}},
         {"text": "小微企业可以申请。", "id": "n1", "label": 1.0, "teacher_score": 4.5, "group": "rules.pdf"},
     ],
     "metadata": {"by": "llm", "tries": 2},
@@ -43,10 +44,17 @@ EXAMPLE = RerankExample(
         Passage("Firms under 50 staff.", "n2", 3.0),
     ),
     negatives=(
-        Passage("The form is AP-2.", "n3", 0.0, -2.25, {"bm25": Retrieved(1, 9.5), "dense:mini": Retrieved(4, 0.31)}),
+        Passage(
+            "The form is AP-2.",
+            "n3",
+            0.0,
+            -2.25,
+            {"bm25": Retrieved(1, 9.5), "dense:mini": Retrieved(4, 0.31)},
+            metadata={"flags": ["teacher: nearly as good as a positive"]},
+        ),
     ),
     candidates=(
-        Passage("The form is AP-2.", "n3", retrieved={"bm25": Retrieved(1, 9.5)}),
+        Passage("The form is AP-2.", "n3", retrieved={"bm25": Retrieved(1, 9.5)}, metadata={"page": 3}),
         Passage("小微企业可以申请。", "n1", 1.0, 4.5, group="rules.pdf"),
     ),
     group="rules.pdf",
@@ -120,6 +128,8 @@ _SOURCES = st.dictionaries(
     st.sampled_from(["bm25", "dense:mini", "random"]), st.builds(Retrieved, st.integers(1, 500), _NUMBERS), max_size=2
 )
 
+_METADATA = st.dictionaries(_TEXTS, st.integers() | st.lists(_TEXTS, max_size=2), max_size=2)
+
 
 @st.composite
 def _examples(draw: st.DrawFn) -> list[RerankExample]:
@@ -128,7 +138,15 @@ def _examples(draw: st.DrawFn) -> list[RerankExample]:
     def passages(label: st.SearchStrategy[float | None]) -> tuple[Passage, ...]:
         chosen = draw(st.lists(st.sampled_from(range(len(pool))), max_size=3))
         return tuple(
-            Passage(pool[i], f"n{i}", draw(label), draw(st.none() | _NUMBERS), draw(_SOURCES), f"doc{i % 2}")
+            Passage(
+                pool[i],
+                f"n{i}",
+                draw(label),
+                draw(st.none() | _NUMBERS),
+                draw(_SOURCES),
+                f"doc{i % 2}",
+                draw(_METADATA),
+            )
             for i in chosen
         )
 
@@ -183,6 +201,10 @@ def test_a_made_up_query_id_never_takes_a_given_one(tmp_path: Path) -> None:
         ({"candidates": [{"id": "n1"}]}, 'the key "text" is missing', 'Add "text".'),
         ({"candidates": 5}, "candidates", "Expected"),
         ({"metadata": "llm"}, "metadata", "Expected"),
+        ({"pos_metadata": [3, None]}, '"pos_metadata" is a int', "Expected an object."),
+        ({"neg_metadata": [{"by": "\ud83d"}]}, '"neg_metadata" cannot be written as JSON', "plain JSON"),
+        ({"neg_metadata": {}}, '"neg" has 1 texts, "neg_metadata" dict', "Make them equally long."),
+        ({"candidates": [{"text": "t", "metadata": []}]}, '"metadata" is a list', "Expected an object."),
         ({"group": 1.5}, '"group" is 1.5', "Expected a text."),
         ({"group": "\ud83d"}, '"group" holds half a character at position 0', "Write it again as UTF-8."),
         ({"pos_ids": [["n1"], "n2"]}, "\"pos_ids\" is ['n1']", "Expected a text."),

@@ -91,7 +91,7 @@ def test_a_split_of_a_dataset_dict_is_named() -> None:
     dataset = _dataset(query=[Q], positive=[P], negative=[N])
     both = DatasetDict({"train": dataset, "test": dataset.select([])})
     assert from_hugging_face(both, split="train") == from_hugging_face(DatasetDict({"x": dataset})) == [EXPECTED]
-    with pytest.raises(DataError, match=r"it has several splits \(train, test\)\. Name one"):
+    with pytest.raises(DataError, match=r"it has several splits \(train, test\)\. Take one: dataset\['train'\]"):
         from_hugging_face(both)
     with pytest.raises(DataError, match=r"it has no split 'dev' \(it has train, test\)"):
         from_hugging_face(both, split="dev")
@@ -211,3 +211,9 @@ def test_the_columns_are_the_layouts() -> None:
 def test_a_question_that_a_layout_cannot_hold_is_named(example: RerankExample, layout: Layout, problem: str) -> None:
     with pytest.raises(DataError, match=problem):
         to_hugging_face([EXPECTED, example], layout)
+
+
+def test_a_text_column_that_is_no_negative_is_not_taken_for_one() -> None:
+    rows = {"query": ["q"], "positive": ["x"], "negative": ["y"], "source": ["web"]}
+    with pytest.raises(DataError, match=r'"source" stands among the negatives.*remove_columns\(\["source"\]\)'):
+        from_hugging_face(Dataset.from_dict(rows))

@@ -139,3 +139,11 @@ def test_long_queries_may_differ_in_a_word_but_not_in_a_number() -> None:
     other_word = query.replace("decides", "rules")
     other_form = query.replace("form 12", "form 14")
     assert [p[:2] for p in near_queries([query, other_word, other_form])] == [(0, 1)]
+
+
+def test_a_large_cluster_of_boilerplate_stays_connected_without_every_pair() -> None:
+    clauses = [f"This clause stands in every contract of the city and names the lot {n}." for n in range(2_000)]
+    others = [f"{n} {'different words ' * 3}{n * 7919 % 10_007} about nothing {n * 31}" for n in range(10)]
+    pairs = near_duplicate_pairs(clauses + others, 0.7)
+    assert len(pairs) < 25 * len(clauses)
+    assert {pair.second for pair in pairs if pair.second < 2_000} == set(range(1, 2_000))

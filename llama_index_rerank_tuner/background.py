@@ -16,7 +16,7 @@ _running: tuple[asyncio.AbstractEventLoop, threading.Thread] | None = None
 def run_in_background(work: Coroutine[Any, Any, ResultT]) -> ResultT:
     """Run a coroutine on the package's own event loop and wait for its result.
 
-    The loop lives in one thread for as long as the process does: an LLM's asynchronous client keeps its connections
+    The loop lives in one thread for as long as the process does: an asynchronous client keeps its connections
     bound to the loop it first saw, so a new loop for every call would break it. Not to be called from that loop.
 
     Args:
@@ -36,7 +36,7 @@ def _loop() -> asyncio.AbstractEventLoop:
         # After a fork the child has the loop's object without its thread.
         if _running is None or not _running[1].is_alive():
             loop = asyncio.new_event_loop()
-            thread = threading.Thread(target=loop.run_forever, name="rerank-tuner-asking", daemon=True)
+            thread = threading.Thread(target=loop.run_forever, name="rerank-tuner-background", daemon=True)
             thread.start()
             _running = (loop, thread)
         return _running[0]
