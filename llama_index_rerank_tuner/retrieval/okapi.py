@@ -1,30 +1,25 @@
-"""``OkapiIndex``: rank-bm25's ``BM25Okapi`` as a sparse matrix, equal to the last bit and without its loop."""
+"""``OkapiIndex``: rank-bm25's weights on bm25s's engine."""
 
 from __future__ import annotations
 
-import math
-from array import array
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llama_index_rerank_tuner.retrieval.top_k import TopK, top_k
 
-K1, B, EPSILON = 1.5, 0.75, 0.25
-"""rank-bm25's defaults."""
-
 
 class OkapiIndex:
-    """The BM25 weight of every (term, document) that occurs, computed once, term by term.
+    """rank-bm25's ``BM25Okapi``, with bm25s's sparse scores in place of its loop over the corpus.
 
-    A score is the sum of the weights of a query's terms, each as often as the query holds it (the eager scoring of
-    bm25s, Lù 2024). Weights, and the order they are added in, are those of rank-bm25's ``BM25Okapi``, and so are the
-    scores, bit for bit.
+    ``BM25Okapi`` gives the statistics (k1 1.5, b 0.75, epsilon 0.25); loaded as a sparse matrix into bm25s (Lù 2024)
+    they give its scores to 1e-9. Scores of a query are rounded to 12 digits after the point, so that documents with the
+    same terms tie whatever the order their weights were added in.
 
     Args:
-        documents: The terms of each document; taken one by one, so that they need not be in memory together.
+        documents: The terms of each document.
 
     Example:
         >>> index = OkapiIndex([["tax", "form"], ["fee"], ["city", "fee"], ["tax"], ["law"]])
@@ -33,27 +28,17 @@ class OkapiIndex:
     """
 
     def __init__(self, documents: Iterable[Sequence[str]]) -> None:
-        columns: defaultdict[str, int] = defaultdict()
-        columns.default_factory = columns.__len__
-        occurrences, lengths = array("i"), array("i")
-        for terms in documents:
-            occurrences.extend(map(columns.__getitem__, terms))
-            lengths.append(len(terms))
-        self._column = dict(columns)
-        self._lengths = np.frombuffer(lengths, dtype=np.intc)
-        rows, counts, self._starts = _count(np.frombuffer(occurrences, dtype=np.intc), self._lengths, len(columns))
-        document_frequencies = np.diff(self._starts)
-        self._idf = _idf(document_frequencies, len(self._lengths))
-        self._rows = rows
-        self._weights = self._weigh(rows, counts, document_frequencies)
+        terms = [list(document) for document in documents]
+        self._count = len(terms)
+        self._index = _index(terms) if any(terms) else None
 
     def __len__(self) -> int:
         """Number of documents."""
-        return len(self._lengths)
+        return self._count
 
     def scores(self, terms: Sequence[str]) -> NDArray[np.float64]:
         """The score of every document: shape ``(number of documents,)``."""
-        return self._sum(self._columns(terms), np.zeros(len(self)))
+        return self._sum(self._columns(terms))
 
     def search(self, queries: Iterable[Sequence[str]], k: int) -> TopK:
         """The ``k`` best documents for each query, ties in document order.
@@ -66,81 +51,82 @@ class OkapiIndex:
         """
         asked = [self._columns(terms) for terms in queries]
         found = TopK.nothing(len(asked), k)
-        scores = np.zeros(len(self))
         for row, columns in enumerate(asked):
             if columns:
-                scores.fill(0.0)
-                best = self._best(columns, self._sum(columns, scores), k)
+                scores = self._sum(columns)
+                best = self._best(columns, scores, k)
                 found.ids[row, : len(best)], found.scores[row, : len(best)] = best, scores[best]
         return found
 
     def _columns(self, terms: Sequence[str]) -> list[int]:
-        return [self._column[term] for term in terms if term in self._column]
+        if self._index is None:
+            return []
+        known: dict[str, int] = self._index.vocab_dict
+        return [known[term] for term in terms if term in known]
 
-    def _postings(self, column: int) -> slice:
-        return slice(self._starts[column], self._starts[column + 1])
-
-    def _sum(self, columns: Sequence[int], scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        for column in columns:
-            postings = self._postings(column)
-            np.add.at(scores, self._rows[postings], self._weights[postings])
-        return scores
+    def _sum(self, columns: Sequence[int]) -> NDArray[np.float64]:
+        if self._index is None or not columns:
+            return np.zeros(self._count)
+        scores: NDArray[np.float64] = self._index.get_scores_from_ids(list(columns))
+        return scores.round(12)
 
     def _best(self, columns: Sequence[int], scores: NDArray[np.float64], k: int) -> NDArray[np.intp]:
-        if self._idf[columns].min() > 0:
+        postings = [self._postings(column) for column in columns]
+        if all(self._weights(each).min() > 0 for each in postings):
             return top_k(scores, k, above=0.0)
         # A term that weighs nothing or less is shared all the same: keep apart who shares one and who does not.
-        strangers = np.ones(len(self), dtype=bool)
-        for column in columns:
-            strangers[self._rows[self._postings(column)]] = False
+        strangers = np.ones(self._count, dtype=bool)
+        for each in postings:
+            strangers[self._matrix["indices"][each]] = False
+        scores = scores.copy()
         scores[strangers] = -np.inf
         return top_k(scores, k)
 
-    def _weigh(
-        self, rows: NDArray[np.int32], counts: NDArray[np.int32], document_frequencies: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """``BM25Okapi.get_scores``'s weight of each posting, in its order of operations."""
-        if not len(rows):
-            return np.zeros(0)
-        average = int(self._lengths.sum(dtype=np.int64)) / len(self)
-        norms = K1 * (1 - B + B * self._lengths / average)
-        weights = np.asarray(norms[rows], dtype=np.float64)
-        weights += counts
-        np.divide(counts * (K1 + 1), weights, out=weights)
-        weights *= np.repeat(self._idf, document_frequencies)
+    @property
+    def _matrix(self) -> Any:
+        return self._index.scores  # type: ignore[union-attr]  # only asked where a query has a known term
+
+    def _postings(self, column: int) -> slice:
+        return slice(self._matrix["indptr"][column], self._matrix["indptr"][column + 1])
+
+    def _weights(self, postings: slice) -> NDArray[np.float64]:
+        weights: NDArray[np.float64] = self._matrix["data"][postings]
         return weights
 
 
-def _count(
-    occurrences: NDArray[np.intc], lengths: NDArray[np.intc], terms: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
-    """Postings in order of term and document.
+def _index(terms: Sequence[Sequence[str]]) -> Any:
+    """A bm25s index holding BM25Okapi's weight of every (term, document) that occurs, column by term.
 
-    Returns:
-        Document and count of each posting, and where each term's postings start (one more than there are terms).
+    bm25s converts the arrays on every query unless they have its own types: float64, int32 indices, int64 indptr.
     """
-    documents = max(1, len(lengths))
-    keys = occurrences.astype(np.int64)
-    keys *= documents
-    keys += np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-    keys.sort()
-    first = np.flatnonzero(np.diff(keys, prepend=-1))
-    counts = np.diff(first, append=len(keys)).astype(np.int32)
-    keys = keys[first]
-    starts = np.searchsorted(keys, np.arange(terms + 1, dtype=np.int64) * documents)
-    keys %= documents
-    return keys.astype(np.int32), counts, starts.astype(np.int64)
+    from bm25s import BM25
+    from rank_bm25 import BM25Okapi
+
+    statistics = BM25Okapi(terms)
+    vocabulary = {term: column for column, term in enumerate(statistics.idf)}
+    rows, columns, counts = _occurrences(statistics.doc_freqs, vocabulary)
+    idf = np.fromiter(statistics.idf.values(), dtype=np.float64, count=len(vocabulary))
+    lengths = np.asarray(statistics.doc_len, dtype=np.float64)[rows]
+    k1, b = statistics.k1, statistics.b
+    weights = idf[columns] * (counts * (k1 + 1) / (counts + k1 * (1 - b + b * lengths / statistics.avgdl)))
+    by_term = np.lexsort((rows, columns))
+    index = BM25(method="atire", k1=k1, b=b, dtype="float64")
+    index.scores = {
+        "data": weights[by_term],
+        "indices": rows[by_term].astype(np.int32),
+        "indptr": np.concatenate(([0], np.cumsum(np.bincount(columns, minlength=len(vocabulary))))).astype(np.int64),
+        "num_docs": len(terms),
+    }
+    index.vocab_dict, index.nonoccurrence_array = vocabulary, None
+    return index
 
 
-def _idf(document_frequencies: NDArray[np.int64], documents: int) -> NDArray[np.float64]:
-    """``BM25Okapi``'s idf: terms in over half of the documents get a quarter of the average instead of a negative one.
-
-    Terms stand in the order of their first occurrence, and are summed one by one in it, as rank-bm25 does.
-    """
-    if not len(document_frequencies):
-        return np.zeros(0)
-    frequencies = document_frequencies.tolist()
-    idf = np.array([math.log(documents - n + 0.5) - math.log(n + 0.5) for n in frequencies])
-    average: float = np.cumsum(idf)[-1] / len(idf)
-    idf[idf < 0] = EPSILON * average
-    return idf
+def _occurrences(
+    frequencies: Sequence[dict[str, int]], vocabulary: dict[str, int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Document, term and count of every occurrence, as three arrays of equal length."""
+    total = sum(map(len, frequencies))
+    rows = np.repeat(np.arange(len(frequencies)), [len(each) for each in frequencies])
+    columns = np.fromiter((vocabulary[t] for each in frequencies for t in each), dtype=np.int64, count=total)
+    counts = np.fromiter((n for each in frequencies for n in each.values()), dtype=np.float64, count=total)
+    return rows, columns, counts
