@@ -111,17 +111,24 @@ def _nearest(waiting: Sequence[int], sizes: Sequence[int], wanted: int) -> set[i
 
 
 def _fill_empty_sides(members: dict[str, list[int]], sides: Sequence[str], components: Components) -> None:
-    """Give a side that got nothing the smallest component that was left out, or of the side that has most."""
+    """Give a side that got nothing the smallest component that another can spare."""
     if len(components.members) < len(sides):
         joined = f", because groups that share a question with its answer are joined: {len(components.joins)} pairs"
         problem = f"there are too few groups for {len(sides)} sides{joined if components.joins else ''}"
         raise DataError("split", problem, "Add source documents.")
     for side in sides:
         if not members[side]:
-            giver = _LEFT_OUT if members[_LEFT_OUT] else max(members, key=lambda each: len(members[each]))
+            giver = _giver(members)
             smallest = min(members[giver], key=lambda place: components.sizes[place])
             members[giver].remove(smallest)
             members[side].append(smallest)
+
+
+def _giver(members: dict[str, list[int]]) -> str:
+    """Who can spare a component: what is left out, then training, so that the sizes of the others hold."""
+    if members[_LEFT_OUT]:
+        return _LEFT_OUT
+    return "train" if len(members["train"]) > 1 else max(members, key=lambda each: len(members[each]))
 
 
 def _wanted(train: Size | None, val: Size, test: Size, total: int) -> dict[str, int]:
