@@ -240,9 +240,11 @@ def test_training_that_harms_says_so(
         replace(example, positives=example.negatives[:1], negatives=example.positives) for example in learnable
     )
     split = learnable.split(val=12, test=12)
-    harmed = CrossEncoderFinetuneEngine(
-        flipped, split.val, model_id=str(trained.model_output_path), model_output_path=tmp_path / "model", config=HARSH
-    )
+    start = str(trained.model_output_path)
+    with pytest.warns(RerankTunerWarning, match="Both sides of the split judge 16 passages"):
+        harmed = CrossEncoderFinetuneEngine(
+            flipped, split.val, model_id=start, model_output_path=tmp_path / "model", config=HARSH
+        )
     with pytest.warns(RerankTunerWarning, match="Training did not help"):
         harmed.finetune()
 
