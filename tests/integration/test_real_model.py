@@ -16,7 +16,11 @@ from llama_index_rerank_tuner.mining import HardNegativeDatasetGenerator, imitat
 from llama_index_rerank_tuner.records import RerankExample
 from llama_index_rerank_tuner.retrieval import BM25JiebaRetriever
 
-pytestmark = pytest.mark.slow
+# Whether a few steps help is not the question here, nor that validation borrows a training passage as its negative.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("default::llama_index_rerank_tuner.errors.RerankTunerWarning"),
+]
 
 
 @pytest.fixture(scope="module")
