@@ -71,7 +71,7 @@ def run(
 @app.command()
 def demo(
     output: Output = Path("runs/demo"),
-    epochs: Epochs = None,
+    epochs: Epochs = 2,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
