@@ -20,7 +20,7 @@ from llama_index_rerank_tuner.retrieval.top_k import TopK
 
 
 class BM25JiebaRetriever(BaseRetriever):
-    """Lexical retriever whose scores are rank-bm25's ``BM25Okapi.get_scores`` to 1e-9, without its loop over the corpus.
+    """Lexical retriever whose scores equal rank-bm25's ``BM25Okapi.get_scores`` to 1e-9, without its corpus loop.
 
     Parameters are rank-bm25's own (k1 1.5, b 0.75, epsilon 0.25). A node that shares no term with the query is never
     returned. Nodes and queries are searched as ``lexical_text`` mends them; the nodes themselves stay as they are.
