@@ -84,7 +84,7 @@ def demo(
         load_handbook(),
         model_id="all-MiniLM-L6-v2",
         output=output,
-        depth=15,
+        depth=10,
         val=36,
         test=120,
         config=FinetuneConfig(epochs=epochs, warm_start_lists=1, seed=seed),
