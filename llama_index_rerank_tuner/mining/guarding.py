@@ -7,13 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from llama_index_rerank_tuner.errors import RerankTunerError
-from llama_index_rerank_tuner.mining.guards.guard import Decision, Guard
+from llama_index_rerank_tuner.mining.guards.guard import FLAGS, Decision, Guard
 from llama_index_rerank_tuner.mining.report import GuardCase, MiningReport
 from llama_index_rerank_tuner.records import Passage, RerankExample
-
-FLAGS = "flags"
-"""Key of a negative's metadata that holds its doubts: a list of ``"<guard>: <reason>"``."""
-
 
 def guarded(
     guards: Sequence[Guard], example: RerankExample, candidates: Sequence[Passage], report: MiningReport, seed: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from llama_index_rerank_tuner.mining.guarding import FLAGS
+from llama_index_rerank_tuner.mining.guards.guard import FLAGS
 from llama_index_rerank_tuner.records import Passage, RerankExample, Retrieved
 
 

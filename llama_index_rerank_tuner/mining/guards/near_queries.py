@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llama_index_rerank_tuner.dataset import RerankDataset
 
 NEAR_QUESTION = 0.6
-"""Similarity of two questions from which on their wording is compared; 29 of 31 pairs so found asked the same."""
+"""Similarity of two questions from which on their wording is compared."""
 
 _DROP = Decision("drop", "positive of a nearly equal question")
 
