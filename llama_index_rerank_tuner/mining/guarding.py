@@ -11,6 +11,7 @@ from llama_index_rerank_tuner.mining.guards.guard import FLAGS, Decision, Guard
 from llama_index_rerank_tuner.mining.report import GuardCase, MiningReport
 from llama_index_rerank_tuner.records import Passage, RerankExample
 
+
 def guarded(
     guards: Sequence[Guard], example: RerankExample, candidates: Sequence[Passage], report: MiningReport, seed: int
 ) -> list[Passage]:
