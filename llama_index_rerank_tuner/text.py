@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode
 
 CONTRACT_FILE = "rerank_contract.json"
+CORPUS, GROUP, METADATA = "corpus", "group", "metadata:"
+"""What ``TextContract.scope`` is made of; a key follows the last."""
+MIXED = " + "
+"""Stands between the parts of a mixed scope."""
 MetadataChoice = Literal["embed", "none", "llm", "all"]
 
 
@@ -31,7 +35,7 @@ class TextContract:
         retriever: Name of the retriever whose candidates it was trained to rank; None when unknown.
         scope: Which passages those candidates were among: ``corpus`` for all of them, ``group`` for the query's own
             source document, ``metadata:<key>`` for those that share a value with it, a mix of these (``mining.Scope``);
-            None when unknown. A reranker cannot see the scope it serves in, so this is for people and reports.
+            None when unknown. Serving candidates that show another scope gives one warning.
 
     Raises:
         ConfigError: A template lacks its field, or ``max_length`` is not positive.

@@ -52,7 +52,7 @@ class HardNegativeDatasetGenerator:
         shares: Source to its share of the negatives that are not random, such as ``{"bm25": 3, "dense": 1}``. None
             draws from all sources as one list by best rank, in which they have equal parts.
         scope: Among which passages to mine: ``corpus``, ``group`` for the question's source document,
-            ``metadata:<key>``, or shares of these. Given one, the data set's contract records it.
+            ``metadata:<key>``, or shares of these. The data set's contract records it.
         guards: Guards against false negatives, in order.
         asking: How retrievers are asked: concurrency, retries, time-out.
         journal: File that remembers what the retrievers returned, so that a killed run goes on where it stopped. A
@@ -91,7 +91,6 @@ class HardNegativeDatasetGenerator:
         self.shares = _checked_shares(shares, self.retrievers)
         self.nodes = {node.node_id: node for node in nodes}
         self.scope = Scope.of(scope)
-        self._scope_given = scope is not None
         self.guards = tuple(guards)
         self.asking = asking or Asking()
         self.journal = journal
@@ -131,8 +130,7 @@ class HardNegativeDatasetGenerator:
             self._mined(example, {part: answers[place] for part, answers in found.items()}, parts, choosing)
             for place, example in enumerate(dataset)
         ]
-        contract = replace(dataset.contract, scope=self.scope.name) if self._scope_given else dataset.contract
-        return replace(dataset.with_examples(mined), contract=contract)
+        return replace(dataset.with_examples(mined), contract=replace(dataset.contract, scope=self.scope.name))
 
     def _mined(
         self, example: RerankExample, answers: Mapping[str, Answers], parts: Sequence[ScopedNodes], choosing: Choosing

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from llama_index_rerank_tuner.errors import ConfigError, DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample
+from llama_index_rerank_tuner.text import CORPUS, GROUP, METADATA, MIXED
 
 if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode
-
-CORPUS, GROUP, METADATA = "corpus", "group", "metadata:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class Scope:
         """The scope as text, for ``TextContract.scope`` and reports."""
         if len(self.parts) == 1:
             return next(iter(self.parts))
-        return " + ".join(f"{part} {share:g}" for part, share in self.parts.items())
+        return MIXED.join(f"{part} {share:g}" for part, share in self.parts.items())
 
 
 class ScopedNodes:

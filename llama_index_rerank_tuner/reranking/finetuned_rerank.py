@@ -21,6 +21,7 @@ from llama_index_rerank_tuner.errors import ConfigError, RerankTunerWarning
 from llama_index_rerank_tuner.protocols import Scorer
 from llama_index_rerank_tuner.reranking.backends import TorchScorer, load_cross_encoder
 from llama_index_rerank_tuner.reranking.mixing import RankMix
+from llama_index_rerank_tuner.reranking.scope_watch import ScopeWatch
 from llama_index_rerank_tuner.text import TextContract
 
 RETRIEVAL_SCORE = "retrieval_score"
@@ -75,6 +76,7 @@ class FinetunedRerank(SentenceTransformerRerank):  # type: ignore[misc]  # upstr
     mix: RankMix | None = Field(default=None, description="Mix with the retriever's rank.")
     _scorer: Any = PrivateAttr()
     _warned: bool = PrivateAttr(default=False)
+    _scope_watch: ScopeWatch | None = PrivateAttr(default=None)
 
     def __init__(
         self,
@@ -111,6 +113,7 @@ class FinetunedRerank(SentenceTransformerRerank):  # type: ignore[misc]  # upstr
         }
         BaseNodePostprocessor.__init__(self, **fields)
         self._device = device or ""
+        self._scope_watch = ScopeWatch(contract.scope)
         self._scorer = scorer if scorer is not None else self._load_scorer(device)
 
     def _load_scorer(self, device: str | None) -> TorchScorer:
@@ -164,6 +167,8 @@ class FinetunedRerank(SentenceTransformerRerank):  # type: ignore[misc]  # upstr
         pairs = [(query_text, self.contract.passage_text(each.node)) for each in nodes]
         if self.contract.metadata_mode != "embed" and not self._warned:
             self._warn_of_other_text(nodes)
+        if self._scope_watch is not None:
+            self._warn_of_other_scope(self._scope_watch.other_scope(nodes))
         return pairs
 
     def _warn_of_other_text(self, nodes: Sequence[NodeWithScore]) -> None:
@@ -179,6 +184,19 @@ class FinetunedRerank(SentenceTransformerRerank):  # type: ignore[misc]  # upstr
                     stacklevel=2,
                 )
                 return
+
+    def _warn_of_other_scope(self, sign: str | None) -> None:
+        """Say once that the reranker serves in another scope than it was tuned for."""
+        if sign is None:
+            return
+        self._scope_watch = None
+        warnings.warn(
+            f"{self.model} was tuned on candidates of the scope {self.contract.scope!r}, and {sign}. A reranker can do "
+            "worse than before in a scope that it was not tuned for: mine with scope= as the app retrieves, and tune "
+            "again.",
+            RerankTunerWarning,
+            stacklevel=2,
+        )
 
     def _shown(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         return self._scorer.activate(logits) if isinstance(self._scorer, TorchScorer) else logits

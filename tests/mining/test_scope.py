@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,11 +90,10 @@ def test_a_mix_gives_every_part_its_share() -> None:
     assert generator.report.scope == mined.contract.scope == "corpus 1 + group 3"
 
 
-def test_without_a_scope_the_contract_stays_as_it_is() -> None:
+def test_without_a_scope_it_is_the_whole_corpus() -> None:
     mined, generator = _mine(None)
-    assert mined.contract == DATASET.contract
-    assert generator.report.scope == "corpus"
-    assert _mine("corpus")[0].contract.scope == "corpus"
+    assert generator.report.scope == mined.contract.scope == "corpus"
+    assert replace(mined.contract, scope=None) == DATASET.contract
 
 
 def test_a_question_whose_place_is_not_known_is_refused_by_name() -> None:
