@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from llama_index_rerank_tuner.retrieval import BM25JiebaRetriever
     from llama_index_rerank_tuner.text import TextContract
     from llama_index_rerank_tuner.training import CrossEncoderFinetuneEngine, FinetuneConfig
+    from llama_index_rerank_tuner.training.search import SearchResult, SearchSpace, tune_hyperparameters
 
 __all__ = [
     "BM25JiebaRetriever",
@@ -27,6 +28,8 @@ __all__ = [
     "RerankBenchmark",
     "RerankDataset",
     "RerankExample",
+    "SearchResult",
+    "SearchSpace",
     "TextContract",
     "TuneResult",
     "check_leaks",
@@ -37,6 +40,7 @@ __all__ = [
     "load_guide_zh",
     "load_handbook",
     "load_qasper",
+    "tune_hyperparameters",
     "tune_reranker",
 ]
 
@@ -50,6 +54,8 @@ _ROOMS = {
     "RerankBenchmark": "evaluation",
     "RerankDataset": "dataset",
     "RerankExample": "records",
+    "SearchResult": "training.search",
+    "SearchSpace": "training.search",
     "TextContract": "text",
     "TuneResult": "pipeline",
     "check_leaks": "dataset",
@@ -60,6 +66,7 @@ _ROOMS = {
     "load_guide_zh": "dataset",
     "load_handbook": "dataset",
     "load_qasper": "dataset",
+    "tune_hyperparameters": "training.search",
     "tune_reranker": "pipeline",
 }
 

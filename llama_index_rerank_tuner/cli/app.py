@@ -10,6 +10,7 @@ import typer
 
 from llama_index_rerank_tuner.cli.audit import audit
 from llama_index_rerank_tuner.cli.console import error, quiet_libraries, result_lines, say
+from llama_index_rerank_tuner.cli.train import train
 from llama_index_rerank_tuner.errors import RerankTunerError
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
     help="Tune a reranker on your documents, and prove it.",
 )
 app.command()(audit)
+app.command()(train)
 
 Output = Annotated[Path, typer.Option(help="Directory for the checkpoint (model/), the data used and the report.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in the output directory.")]

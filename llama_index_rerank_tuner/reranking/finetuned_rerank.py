@@ -28,7 +28,7 @@ RETRIEVAL_SCORE = "retrieval_score"
 dispatcher = get_dispatcher(__name__)
 
 
-class FinetunedRerank(SentenceTransformerRerank):  # type: ignore[misc]  # upstream ships no types
+class FinetunedRerank(SentenceTransformerRerank):
     """Reranks nodes with a cross-encoder under its own text contract.
 
     It stands wherever LlamaIndex's ``SentenceTransformerRerank`` does. It returns new ``NodeWithScore`` objects and
@@ -143,7 +143,7 @@ class FinetunedRerank(SentenceTransformerRerank):  # type: ignore[misc]  # upstr
         if not nodes:
             return []
         dispatcher.event(ReRankStartEvent(query=query_bundle, nodes=nodes, top_n=self.top_n, model_name=self.model))
-        payload = {
+        payload: dict[str, Any] = {
             EventPayload.NODES: nodes,
             EventPayload.MODEL_NAME: self.model,
             EventPayload.QUERY_STR: query_bundle.query_str,

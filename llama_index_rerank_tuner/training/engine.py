@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import logging
-import time
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
-from importlib.metadata import version
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llama_index_rerank_tuner.dataset import RerankDataset, check_leaks
 from llama_index_rerank_tuner.errors import ConfigError, NotTrainedError, RerankTunerWarning
-from llama_index_rerank_tuner.json_files import read_json, write_json
+from llama_index_rerank_tuner.json_files import read_json
 from llama_index_rerank_tuner.models import resolve_model
 from llama_index_rerank_tuner.records import RerankExample
 from llama_index_rerank_tuner.text import TextContract
 from llama_index_rerank_tuner.training.config import DEFAULT_MODEL, FinetuneConfig
-from llama_index_rerank_tuner.training.lists import TrainingRows, imitation_rows, labelled_rows
-from llama_index_rerank_tuner.training.output import (
-    BASE,
-    LAST,
-    REPORT_FILE,
-    VERDICT_FILE,
-    check_free,
-    staged,
-)
+from llama_index_rerank_tuner.training.job import TrainingJob
+from llama_index_rerank_tuner.training.output import BASE, VERDICT_FILE, RunFolder, check_free
+from llama_index_rerank_tuner.training.processes import Processes
 
 if TYPE_CHECKING:
-    from sentence_transformers import CrossEncoder
-
     from llama_index_rerank_tuner.reranking import FinetunedRerank
-    from llama_index_rerank_tuner.training.monitor import Curve
+    from llama_index_rerank_tuner.training.search.running import OnLook
 
 logger = logging.getLogger(__name__)
 Records = RerankDataset | Iterable[Any]
@@ -105,21 +94,45 @@ class CrossEncoderFinetuneEngine:
         warmed = self.model_output_path / BASE
         return str(warmed) if warmed.is_dir() else self.model_id
 
-    def finetune(self) -> None:
+    def finetune(self, resume: bool = False, on_look: OnLook | None = None) -> None:
         """Train, and save the best checkpoint by validation nDCG@10 at ``model_output_path``.
 
-        The directory appears when training has ended well; a run cut off before leaves what was there untouched.
+        The directory appears when training has ended well; a run cut off before leaves what was there untouched. Under
+        ``torchrun`` or ``accelerate launch`` all processes call this; each step is split over them.
+
+        Args:
+            resume: Go on with the run that was cut off here, from its last checkpoint; on a CPU it ends with the same
+                weights as a run that was never cut off. Starts anew where there is none; does nothing where that run
+                has ended already.
+            on_look: Told the step and nDCG@10 of each validation; what it raises ends the run.
 
         Raises:
             CheckpointExistsError: The directory already holds a checkpoint, and ``overwrite`` is False.
             CheckpointNotFoundError: There is no such model to start from.
+            ConfigError: The run to resume had other data, settings or another model.
+            ScoreError: The model diverged.
         """
-        check_free(self.model_output_path, self.overwrite)
-        labelled = labelled_rows(self.train_dataset.examples, self.contract, self.config.loss)
-        imitation = imitation_rows(self.warm_start, self.contract) if self.warm_start else None
+        processes = Processes.joined(self.device)
+        if not resume:
+            check_free(self.model_output_path, self.overwrite)
+            processes.wait()
         resolve_model(self.model_id)
-        with staged(self.model_output_path) as folder:
-            self._train(folder, labelled, imitation)
+        job = TrainingJob(
+            self.train_dataset,
+            self.val_dataset,
+            self.warm_start,
+            self.contract,
+            self.config,
+            self.model_id,
+            RunFolder(self.model_output_path, processes),
+            self.device,
+            self.overwrite,
+            self.show_progress,
+            on_look,
+        )
+        self.report = job.run(resume)
+        self.contract = job.contract
+        _say_what_was_chosen(self.report)
 
     def get_finetuned_model(self, model_name: str | None = None, top_n: int = 3) -> FinetunedRerank:
         """The tuned reranker as a LlamaIndex node postprocessor.
@@ -136,10 +149,8 @@ class CrossEncoderFinetuneEngine:
         """
         from llama_index_rerank_tuner.reranking import FinetunedRerank, RankMix
 
-        if model_name is None and not self.report:
-            raise NotTrainedError(
-                "This engine has not trained yet: call finetune() first, or give an earlier checkpoint as model_name."
-            )
+        if model_name is None:
+            self._require_trained()
         path = Path(model_name) if model_name is not None else self.model_output_path
         verdict = read_json(path / VERDICT_FILE) or {}
         if verdict.get("verdict", "better") != "better":
@@ -156,94 +167,34 @@ class CrossEncoderFinetuneEngine:
             device=self.device,
         )
 
-    def _train(self, folder: Path, labelled: TrainingRows, imitation: TrainingRows | None) -> None:
-        from transformers import set_seed
+    def push_to_hub(self, repo_id: str, token: str | None = None, private: bool | None = None, **card: Any) -> str:
+        """Upload the checkpoint with its model card to the Hugging Face Hub.
 
-        from llama_index_rerank_tuner.training.backbone import has_reranking_head, load_for_training
-        from llama_index_rerank_tuner.training.hardware import TrainingHardware
+        Nothing of the training texts goes up, unless ``examples=`` asks for some in the card.
 
-        started = time.monotonic()
-        set_seed(self.config.seed)
-        new_head = not has_reranking_head(self.model_id)
-        model = load_for_training(self.model_id, new_head, labelled.loss, self.contract.max_length, self.device)
-        hardware = TrainingHardware.of(model)
-        length = hardware.max_length(self.config.max_length, model.max_seq_length or self.contract.max_length)
-        model.max_seq_length = length
-        self.contract = replace(self.contract, max_length=length)
-        with hardware.prepared(model):
-            warm_curve = self._warm_up(model, folder, hardware, imitation, new_head)
-            curve, validated_on = self._learn_labels(model, folder, hardware, labelled)
-        self.report = {
-            "model_id": self.model_id,
-            "new_head": new_head,
-            "config": self.config.to_dict(),
-            "loss": labelled.loss,
-            "epochs": self.config.epochs_for(len(labelled.rows)),
-            "lists": len(labelled.rows),
-            "pairs": labelled.pairs,
-            "questions left out": labelled.left_out,
-            "warm start pairs": imitation.pairs if imitation and warm_curve else 0,
-            "warm start curve": asdict(warm_curve) if warm_curve else None,
-            "curve": asdict(curve),
-            "validated on": validated_on,
-            "best": curve.best,
-            "max length": length,
-            "hardware": asdict(hardware),
-            "audit": self.train_dataset.audit(near_limit=0).to_dict(),
-            "versions": {name: version(name) for name in ("sentence-transformers", "transformers", "torch")},
-            "seconds": round(time.monotonic() - started, 1),
-        }
-        write_json(folder / REPORT_FILE, self.report)
-        self.contract.save(folder)
+        Args:
+            repo_id: ``owner/name``; made where it does not exist.
+            token: Access token; None takes the one that ``hf auth login`` stored.
+            private: Whether a new repository is private; None for the owner's default.
+            card: More for ``training.model_card.model_card``, such as ``licence="mit"``.
 
-    def _warm_up(
-        self, model: CrossEncoder, folder: Path, hardware: Any, imitation: TrainingRows | None, new_head: bool
-    ) -> Curve | None:
-        from llama_index_rerank_tuner.training.fitting import fit
+        Returns:
+            Address of the commit.
 
-        if imitation is None or not new_head or not self.config.warm_start_epochs:
-            if new_head:
-                logger.warning("%s has no reranking head and gets no warm start: expect little.", self.model_id)
-            return None
-        curve = fit(
-            model,
-            imitation,
-            self.config,
-            hardware,
-            epochs=self.config.warm_start_epochs,
-            learning_rate=self.config.warm_start_learning_rate,
-            description="warm start",
-            show_progress=self.show_progress,
-        )
-        model.save_pretrained(str(folder / BASE))
-        self.contract.save(folder / BASE)
-        return curve
+        Raises:
+            NotTrainedError: Nothing was trained yet.
+            RerankTunerError: The hub refused it, or cannot be reached.
+        """
+        from llama_index_rerank_tuner.training.publishing import push_to_hub
 
-    def _learn_labels(
-        self, model: CrossEncoder, folder: Path, hardware: Any, labelled: TrainingRows
-    ) -> tuple[Curve, str]:
-        from llama_index_rerank_tuner.training.fitting import fit
-        from llama_index_rerank_tuner.training.validation import METRIC, RankingEvaluator
+        self._require_trained()
+        return push_to_hub(self.model_output_path, repo_id, token, private, **{"dataset": self.train_dataset, **card})
 
-        evaluator = RankingEvaluator(self.val_dataset.examples, self.contract, hardware)
-        before = evaluator(model)[METRIC]
-        curve = fit(
-            model,
-            labelled,
-            self.config,
-            hardware,
-            epochs=self.config.epochs_for(len(labelled.rows)),
-            learning_rate=self.config.learning_rate,
-            evaluator=evaluator,
-            best=folder,
-            description="training",
-            show_progress=self.show_progress,
-        )
-        curve.validation.insert(0, (0, before))
-        model.save_pretrained(str(folder / LAST))
-        self.contract.save(folder / LAST)
-        _say_what_was_chosen(curve, evaluator.lists)
-        return curve, evaluator.lists
+    def _require_trained(self) -> None:
+        if not self.report:
+            raise NotTrainedError(
+                "This engine has not trained yet: call finetune() first, or give an earlier checkpoint as model_name."
+            )
 
 
 def _as_dataset(records: Records | None) -> RerankDataset:
@@ -266,8 +217,8 @@ def _with_validation(
     return cut.train, cut.val
 
 
-def _say_what_was_chosen(curve: Curve, lists: str) -> None:
-    (_, before), best = curve.validation[0], curve.best
+def _say_what_was_chosen(report: Mapping[str, Any]) -> None:
+    lists, best, before = report["validated on"], report["best"], report["curve"]["validation"][0][1]
     if best is None:
         return
     logger.info("Best checkpoint at step %d: nDCG@10 %.4f over %s (before: %.4f).", *best, lists, before)
@@ -276,5 +227,5 @@ def _say_what_was_chosen(curve: Curve, lists: str) -> None:
             f"Training did not help on validation: nDCG@10 over {lists} was {before:.4f} before and {best[1]:.4f} at "
             "its best. Check the labels, or lower the learning rate.",
             RerankTunerWarning,
-            stacklevel=2,
+            stacklevel=3,
         )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
+logger = logging.getLogger(__name__)
 CPU_MAX_LENGTH = 256
-PAIRS_PER_FORWARD = {"cpu": 8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,7 @@ class TrainingHardware:
 
     On a CPU with bf16 instructions torch's fused attention is slow backwards, and drawing dropout masks costs as much
     as a layer, so plain attention without dropout is used. Word embeddings, half of a small model's weights, keep their
-    values there: small data moves few of them, and the optimizer passes over all. ``benchmarks/cpu_training.py``
+    values there: small data moves few of them, and the optimizer passes over all. ``benchmarks/training.py``
     measures what it brings.
 
     Args:
@@ -32,25 +35,17 @@ class TrainingHardware:
     bf16: bool
 
     @classmethod
-    def of(cls, model: CrossEncoder) -> TrainingHardware:
-        """The choices for the device a model is on."""
-        import torch
+    def of(cls, model: CrossEncoder, precision: str = "auto") -> TrainingHardware:
+        """The choices for a model on the device it is on.
 
+        Args:
+            model: The cross-encoder.
+            precision: ``auto`` takes bfloat16 where device and model can compute in it.
+        """
         device = model.device.type
-        if device == "cuda":
-            return cls(device, bf16=torch.cuda.is_bf16_supported(including_emulation=False))
-        return cls(device, bf16=device == "cpu" and _cpu_has_bf16())
-
-    def max_length(self, asked: int | None, contract_length: int) -> int:
-        """Longest pair in tokens."""
-        if asked is not None:
-            return min(asked, contract_length)
-        return min(CPU_MAX_LENGTH, contract_length) if self.device == "cpu" else contract_length
-
-    @property
-    def pairs_per_forward(self) -> int:
-        """Pairs that share one padded forward pass of a listwise step."""
-        return PAIRS_PER_FORWARD.get(self.device, 64)
+        if precision != "auto":
+            return cls(device, bf16=precision == "bf16")
+        return cls(device, bf16=_device_has_bf16(device) and _model_computes_in_bf16(model))
 
     @contextmanager
     def prepared(self, model: CrossEncoder) -> Iterator[None]:
@@ -66,6 +61,30 @@ class TrainingHardware:
         import torch
 
         return torch.autocast(self.device, torch.bfloat16, enabled=self.bf16)
+
+
+def _device_has_bf16(device: str) -> bool:
+    import torch
+
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device == "cpu" and _cpu_has_bf16()
+
+
+def _model_computes_in_bf16(model: CrossEncoder) -> bool:
+    """Score a pair in bfloat16 to see: the first DeBERTa, for one, masks with a number that bfloat16 cannot hold."""
+    import torch
+
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        with torch.autocast(model.device.type, torch.bfloat16):
+            return bool(np.isfinite(model.predict([("a", "a b")], show_progress_bar=False)).all())
+    except RuntimeError as error:
+        logger.info("%s trains in fp32: it does not compute in bfloat16 (%s).", type(model.model).__name__, error)
+        return False
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def _cpu_has_bf16() -> bool:

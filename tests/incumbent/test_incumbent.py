@@ -37,7 +37,7 @@ def test_its_sample_objects_train_our_engine(tiny_cross_encoder: str, tmp_path: 
         dataset=samples(), model_id=tiny_cross_encoder, model_output_path=tmp_path / "m"
     )
     engine.finetune()
-    assert engine.report["loss"] == "listwise"
+    assert engine.report["settings"]["loss"] == "listnet"
     assert engine.get_finetuned_model(top_n=2).top_n == 2
 
 

@@ -45,7 +45,7 @@ def test_the_fine_tuning_snippet(learnable: RerankDataset, tiny_cross_encoder: s
     reranker = finetuning_engine.get_finetuned_model()
 
     assert finetuning_engine.config.batch_size == 16
-    assert finetuning_engine.report["config"]["warmup_steps"] == 100
+    assert finetuning_engine.report["settings"]["warmup_steps"] == 100
     assert len(finetuning_engine.report["curve"]["validation"]) == 4
     assert (Path(reranker.model), reranker.top_n) == (Path("finetuned_reranker").resolve(), 3)
 

@@ -1,0 +1,67 @@
+"""The logits of a step's pairs: tokenized once, and computed in batches of like length within a token budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import torch
+from sentence_transformers.util import batch_to_device
+from torch import Tensor
+
+from llama_index_rerank_tuner.batching import BATCH_COST, plan_batches
+
+if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder
+
+CPU_TOKEN_BUDGET = 2_048
+GPU_TOKEN_BUDGET, GPU_BATCH_COST = 65_536, 4_096
+
+
+def batched_logits(
+    model: CrossEncoder,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    token_budget: int | None = None,
+    batch_cost: int | None = None,
+    **preprocessing: Any,
+) -> Tensor:
+    """Logits with their gradients, as one forward pass would give them but for rounding, with less padding.
+
+    Args:
+        model: Cross-encoder with one output.
+        pairs: ``n`` (query, passage) pairs, at least one.
+        token_budget: Most tokens of a forward pass, padding included; None for the device's.
+        batch_cost: Tokens that take as long as starting a forward pass; None for the device's.
+        preprocessing: What the trainer adds (``prompt``, ``task``), handed on to the tokenizer.
+
+    Returns:
+        Shape ``(n,)``, float32, in the order of the pairs.
+    """
+    features = model.preprocess(list(pairs), **preprocessing)
+    on_cpu = model.device.type == "cpu"
+    lengths = features["attention_mask"].sum(dim=1)
+    batches = plan_batches(
+        lengths.numpy(),
+        token_budget or (CPU_TOKEN_BUDGET if on_cpu else GPU_TOKEN_BUDGET),
+        batch_cost=(BATCH_COST if on_cpu else GPU_BATCH_COST) if batch_cost is None else batch_cost,
+    )
+    logits = torch.cat([_logits(model, _part(features, batch)) for batch in batches])
+    return logits[torch.tensor(list(chain(*batches)), device=logits.device).argsort()]
+
+
+def _part(features: dict[str, Any], batch: list[int]) -> dict[str, Any]:
+    """Some of the pairs, without the columns in which all of them are padding."""
+    mask = features["attention_mask"]
+    used = mask[batch].any(dim=0).nonzero()
+    columns = slice(int(used.min()), int(used.max()) + 1)
+    return {
+        name: value[batch, columns] if isinstance(value, Tensor) and value.shape == mask.shape else value
+        for name, value in features.items()
+    }
+
+
+def _logits(model: CrossEncoder, features: dict[str, Any]) -> Tensor:
+    logits: Tensor = model(batch_to_device(features, model.device))["scores"].view(-1).float()
+    return logits
