@@ -59,7 +59,7 @@ def reads(model: CrossEncoder) -> Callable[[Sequence[str]], bool]:
 
     def covered(texts: Sequence[str]) -> bool:
         unknown = getattr(model.tokenizer, "unk_token_id", None)
-        ids = list(chain.from_iterable(model.tokenizer(list(texts))["input_ids"]))
+        ids = list(chain.from_iterable(model.tokenizer(list(texts), verbose=False)["input_ids"]))
         return unknown is None or ids.count(unknown) <= MOST_UNKNOWN * len(ids)
 
     return covered

@@ -73,7 +73,7 @@ def test_none_is_auto_and_a_single_tracker_is_a_list_of_one() -> None:
         ("patience", 0, "patience must be a positive integer or None, got 0."),
         ("noise", 1.5, "noise must be a number from 0 to 1, got 1.5."),
         ("lora_rank", -1, "lora_rank must be an integer of 0 or more, got -1."),
-        ("report_to", [""], "report_to must be a name or a list of names, got ['']."),
+        ("report_to", [""], "report_to must be a name or a list of names, got ('',)."),
         ("seed", "auto", "seed must be an integer of 0 or more, got 'auto'."),
     ],
 )
