@@ -46,11 +46,11 @@ from llama_index_rerank_tuner.metrics import score_rankings
 from llama_index_rerank_tuner.mining import HardNegativeDatasetGenerator
 from llama_index_rerank_tuner.reranking.backends import load_cross_encoder
 from llama_index_rerank_tuner.retrieval import BM25JiebaRetriever
-from llama_index_rerank_tuner.training.backbone import has_reranking_head
-from llama_index_rerank_tuner.training.hardware import TrainingHardware
-from llama_index_rerank_tuner.training.lists import TrainingRows, labelled_rows
+from llama_index_rerank_tuner.training.batches.sampling import LengthGroupedSteps, row_lengths
 from llama_index_rerank_tuner.training.losses import build_loss
-from llama_index_rerank_tuner.training.sampling import LengthGroupedSteps, row_lengths
+from llama_index_rerank_tuner.training.losses.lists import TrainingRows, labelled_rows
+from llama_index_rerank_tuner.training.model.backbone import has_reranking_head
+from llama_index_rerank_tuner.training.model.hardware import TrainingHardware
 
 DEPTH, NEGATIVES, HELD_OUT, METRIC = 20, 5, 0.3, "nDCG@10"
 

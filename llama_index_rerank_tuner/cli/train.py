@@ -43,7 +43,7 @@ def train(
     """
     from llama_index_rerank_tuner.dataset import RerankDataset
     from llama_index_rerank_tuner.training import CrossEncoderFinetuneEngine
-    from llama_index_rerank_tuner.training.publishing import push_to_hub as upload
+    from llama_index_rerank_tuner.training.record.publishing import push_to_hub as upload
 
     first = _is_first_process()
     if not first:
@@ -80,8 +80,8 @@ def _settings(file: Path | None, given: Mapping[str, Any]) -> FinetuneConfig:
 
 def _result_lines(engine: CrossEncoderFinetuneEngine) -> Iterator[str]:
     """The settings with their reasons, the curve, and where everything lies."""
-    from llama_index_rerank_tuner.training.card_sections import settings_and_reasons
-    from llama_index_rerank_tuner.training.output import REPORT_FILE
+    from llama_index_rerank_tuner.training.record.card_sections import settings_and_reasons
+    from llama_index_rerank_tuner.training.run.folder import REPORT_FILE
 
     values, reasons = settings_and_reasons(engine.report)
     yield "\nsettings"

@@ -17,7 +17,7 @@ from llama_index_rerank_tuner.mining import MiningReport
 from llama_index_rerank_tuner.pipeline.contestants import BASE, BASE_MIX, TUNED, TUNED_MIX
 from llama_index_rerank_tuner.reranking import FinetunedRerank, RankMix
 from llama_index_rerank_tuner.training import CrossEncoderFinetuneEngine
-from llama_index_rerank_tuner.training.output import VERDICT_FILE
+from llama_index_rerank_tuner.training.run.folder import VERDICT_FILE
 
 logger = logging.getLogger(__name__)
 

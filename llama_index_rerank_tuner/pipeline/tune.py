@@ -25,8 +25,8 @@ from llama_index_rerank_tuner.retrieval import (
     sentence_encoder,
 )
 from llama_index_rerank_tuner.training import CrossEncoderFinetuneEngine, FinetuneConfig
-from llama_index_rerank_tuner.training.backbone import has_reranking_head
-from llama_index_rerank_tuner.training.output import check_free
+from llama_index_rerank_tuner.training.model.backbone import has_reranking_head
+from llama_index_rerank_tuner.training.run.folder import check_free
 
 if TYPE_CHECKING:
     from llama_index.core.retrievers import BaseRetriever

@@ -14,10 +14,10 @@ from llama_index_rerank_tuner.json_files import read_json
 from llama_index_rerank_tuner.models import resolve_model
 from llama_index_rerank_tuner.records import RerankExample
 from llama_index_rerank_tuner.text import TextContract
-from llama_index_rerank_tuner.training.config import DEFAULT_MODEL, FinetuneConfig
-from llama_index_rerank_tuner.training.job import TrainingJob
-from llama_index_rerank_tuner.training.output import BASE, VERDICT_FILE, RunFolder, check_free
-from llama_index_rerank_tuner.training.processes import Processes
+from llama_index_rerank_tuner.training.run.folder import BASE, VERDICT_FILE, RunFolder, check_free
+from llama_index_rerank_tuner.training.run.job import TrainingJob
+from llama_index_rerank_tuner.training.run.processes import Processes
+from llama_index_rerank_tuner.training.settings.config import DEFAULT_MODEL, FinetuneConfig
 
 if TYPE_CHECKING:
     from llama_index_rerank_tuner.reranking import FinetunedRerank
@@ -185,7 +185,7 @@ class CrossEncoderFinetuneEngine:
             NotTrainedError: Nothing was trained yet.
             RerankTunerError: The hub refused it, or cannot be reached.
         """
-        from llama_index_rerank_tuner.training.publishing import push_to_hub
+        from llama_index_rerank_tuner.training.record.publishing import push_to_hub
 
         self._require_trained()
         return push_to_hub(self.model_output_path, repo_id, token, private, **{"dataset": self.train_dataset, **card})

@@ -122,7 +122,7 @@ def test_only_the_first_process_speaks_and_uploads(
         uploads.append((checkpoint.name, repo_id, private))
         return "https://hub/me/tax"
 
-    monkeypatch.setattr("llama_index_rerank_tuner.training.publishing.push_to_hub", upload)
+    monkeypatch.setattr("llama_index_rerank_tuner.training.record.publishing.push_to_hub", upload)
     asked = ("--train", files[0], "--output", "out", "--push-to-hub", "me/tax", "--private")
     monkeypatch.setenv("RANK", "1")
     assert (trained(*asked).stdout, uploads) == ("", [])

@@ -13,7 +13,7 @@ import torch
 from sentence_transformers import CrossEncoder
 
 from llama_index_rerank_tuner.errors import ConfigError, MissingExtraError
-from llama_index_rerank_tuner.training.adapters import (
+from llama_index_rerank_tuner.training.model.adapters import (
     adapted_layers,
     encoder_layers,
     frozen_layers,
@@ -21,7 +21,7 @@ from llama_index_rerank_tuner.training.adapters import (
     lora,
     merged,
 )
-from llama_index_rerank_tuner.training.hardware import TrainingHardware
+from llama_index_rerank_tuner.training.model.hardware import TrainingHardware
 from tests.training.tiny_architectures import ARCHITECTURES, build
 
 PAIRS = [("what fee the city", "fee rule of form"), ("what fee", "cat month of grant")]

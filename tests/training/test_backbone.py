@@ -11,8 +11,8 @@ import torch
 from sentence_transformers import CrossEncoder
 
 from llama_index_rerank_tuner.errors import CheckpointNotFoundError, ConfigError
-from llama_index_rerank_tuner.training.backbone import has_reranking_head, load_for_training, needs_new_head
-from llama_index_rerank_tuner.training.hardware import TrainingHardware
+from llama_index_rerank_tuner.training.model.backbone import has_reranking_head, load_for_training, needs_new_head
+from llama_index_rerank_tuner.training.model.hardware import TrainingHardware
 from tests.training.tiny_architectures import ARCHITECTURES, HEADED, POSITIONS, build, qwen3
 
 PAIRS = [("what fee the city", "fee rule of form"), ("what fee", "cat month of grant")]
@@ -128,7 +128,7 @@ def test_bf16_is_taken_where_the_model_computes_in_it(
     architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first DeBERTa masks with fp32's lowest number, which bfloat16 cannot hold."""
-    from llama_index_rerank_tuner.training import hardware
+    from llama_index_rerank_tuner.training.model import hardware
 
     monkeypatch.setattr(hardware, "_cpu_has_bf16", lambda: True)
     model = load(build(architecture, tmp_path / "model"))

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llama_index_rerank_tuner.errors import ConfigError
-from llama_index_rerank_tuner.training.choosing import Choices, choose
-from llama_index_rerank_tuner.training.config import FinetuneConfig
-from llama_index_rerank_tuner.training.facts import TrainingFacts
+from llama_index_rerank_tuner.training.settings.choosing import Choices, choose
+from llama_index_rerank_tuner.training.settings.config import FinetuneConfig
+from llama_index_rerank_tuner.training.settings.facts import TrainingFacts
 
 AUTO = FinetuneConfig(**dict.fromkeys(("batch_size", "learning_rate"), "auto"))  # type: ignore[arg-type]
 FACTS = TrainingFacts(

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llama_index_rerank_tuner.errors import ConfigError
-from llama_index_rerank_tuner.training.config import ChosenConfig, FinetuneConfig
-from llama_index_rerank_tuner.training.config_checks import KINDS, LossName
 from llama_index_rerank_tuner.training.losses.registry import LOSSES
+from llama_index_rerank_tuner.training.settings.checks import KINDS, LossName
+from llama_index_rerank_tuner.training.settings.config import ChosenConfig, FinetuneConfig
 
 CHOSEN: dict[str, Any] = {
     "epochs": 3,

@@ -9,15 +9,15 @@ import torch
 from sentence_transformers import CrossEncoder
 from torch import nn
 
-from llama_index_rerank_tuner.training import device_memory
-from llama_index_rerank_tuner.training.device_memory import (
+from llama_index_rerank_tuner.training.memory import device_memory
+from llama_index_rerank_tuner.training.memory.device_memory import (
     EstimatedMemory,
     free_cpu_memory,
     memory_of,
     ran_out,
     standing_bytes,
 )
-from llama_index_rerank_tuner.training.probe import BatchSizeProbe
+from llama_index_rerank_tuner.training.memory.probe import BatchSizeProbe
 
 MIB = 2**20
 

@@ -165,7 +165,7 @@ def test_a_run_that_fails_leaves_the_old_checkpoint_whole(
     output = tmp_path / "model"
     engine(learnable, tiny_cross_encoder, output).finetune()
     before = {each.name: each.read_bytes() for each in output.iterdir() if each.is_file()}
-    from llama_index_rerank_tuner.training import run
+    from llama_index_rerank_tuner.training.run import phases as run
 
     def cut_off(*_: Any, **__: Any) -> None:
         raise CutOffError

@@ -9,9 +9,9 @@ import torch
 from sentence_transformers import CrossEncoder
 
 from llama_index_rerank_tuner.errors import DataError
-from llama_index_rerank_tuner.training.facts import TrainingFacts, training_facts
-from llama_index_rerank_tuner.training.hardware import TrainingHardware
-from llama_index_rerank_tuner.training.lists import TrainingRows
+from llama_index_rerank_tuner.training.losses.lists import TrainingRows
+from llama_index_rerank_tuner.training.model.hardware import TrainingHardware
+from llama_index_rerank_tuner.training.settings.facts import TrainingFacts, training_facts
 
 ROWS = TrainingRows("listnet", [{"query": "what fee", "docs": ["rule", "city " * 300], "label": [10.0, 0.0]}], 0)
 

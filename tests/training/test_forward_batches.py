@@ -9,7 +9,7 @@ import torch
 from sentence_transformers import CrossEncoder
 from sentence_transformers.util import batch_to_device
 
-from llama_index_rerank_tuner.training.forward_batches import batched_logits
+from llama_index_rerank_tuner.training.batches.forward_batches import batched_logits
 
 PAIRS = [
     ("what fee", "rule"),

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from llama_index_rerank_tuner.errors import ConfigError, DataError
 from llama_index_rerank_tuner.records import Passage, RerankExample
 from llama_index_rerank_tuner.text import TextContract
-from llama_index_rerank_tuner.training.lists import choose_loss, imitation_rows, labelled_rows
 from llama_index_rerank_tuner.training.losses import LOSSES
+from llama_index_rerank_tuner.training.losses.lists import choose_loss, imitation_rows, labelled_rows
 
 EXAMPLE = RerankExample(
     "q", "who may apply", positives=(Passage("firms"), Passage("shops")), negatives=(Passage("form"), Passage("fee"))

@@ -16,7 +16,7 @@ from llama_index_rerank_tuner.dataset import RerankDataset
 from llama_index_rerank_tuner.errors import CheckpointNotFoundError, ConfigError, DataError
 from llama_index_rerank_tuner.evaluation import RerankBenchmark
 from llama_index_rerank_tuner.text import TextContract
-from llama_index_rerank_tuner.training.model_card import model_card, write_model_card
+from llama_index_rerank_tuner.training.record.model_card import model_card, write_model_card
 
 DATA = RerankDataset.from_records(
     [

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llama_index_rerank_tuner.errors import ConfigError, DataError
-from llama_index_rerank_tuner.training.pair_lengths import length_that_holds, sampled_lengths, share_longer
+from llama_index_rerank_tuner.training.settings.pair_lengths import length_that_holds, sampled_lengths, share_longer
 
 LISTS = [{"query": "q", "docs": ["a", "b b", "c c c"]}, {"query": "long query", "docs": ["d d d d"]}]
 

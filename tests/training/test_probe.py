@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sentence_transformers import CrossEncoder
 
 from llama_index_rerank_tuner.errors import ConfigError
-from llama_index_rerank_tuner.training.probe import BatchSizeProbe, largest_fitting
+from llama_index_rerank_tuner.training.memory.probe import BatchSizeProbe, largest_fitting
 
 BYTES_A_PAIR, MODEL_BYTES = 100, 1_000
 
@@ -123,7 +123,7 @@ def test_the_model_comes_out_as_it_went_in(model: CrossEncoder, tmp_path: Path) 
 
 def test_the_steps_really_train(model: CrossEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the putting back, weights would have moved: the bit-for-bit test above can fail."""
-    from llama_index_rerank_tuner.training import probe as module
+    from llama_index_rerank_tuner.training.memory import probe as module
 
     monkeypatch.setattr(module, "_restore", lambda *_: None)
     before = model.model.classifier.weight.detach().clone()
@@ -179,7 +179,7 @@ def test_another_question_is_asked_anew(
 
 
 def test_another_device_is_asked_anew(model: CrossEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from llama_index_rerank_tuner.training import probed_batches
+    from llama_index_rerank_tuner.training.memory import probed_batches
 
     probe(tmp_path, memory=FakeMemory(3_000)).batch_size(model, "tiny")
     monkeypatch.setattr(probed_batches, "device_name", lambda device: "NVIDIA H100")

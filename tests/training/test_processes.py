@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import load_file
 
 from llama_index_rerank_tuner.dataset import RerankDataset
-from llama_index_rerank_tuner.training.processes import Processes
-from llama_index_rerank_tuner.training.steps import Share, SharedSteps
+from llama_index_rerank_tuner.training.batches.steps import Share, SharedSteps
+from llama_index_rerank_tuner.training.run.processes import Processes
 
 SCRIPT = Path(__file__).with_name("train_tiny.py")
 TOLERANCE = 1e-4

@@ -16,7 +16,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from llama_index_rerank_tuner.dataset import RerankDataset
 from llama_index_rerank_tuner.errors import CheckpointNotFoundError, ConfigError, RerankTunerError, RerankTunerWarning
 from llama_index_rerank_tuner.training import CrossEncoderFinetuneEngine, FinetuneConfig
-from llama_index_rerank_tuner.training.publishing import published_files, push_to_hub
+from llama_index_rerank_tuner.training.record.publishing import published_files, push_to_hub
 
 
 class Hub:

@@ -20,8 +20,10 @@ from safetensors.torch import load_file
 from llama_index_rerank_tuner.dataset import RerankDataset
 from llama_index_rerank_tuner.errors import ConfigError
 from llama_index_rerank_tuner.reranking import FinetunedRerank
-from llama_index_rerank_tuner.training import CrossEncoderFinetuneEngine, FinetuneConfig, hardware, output
-from llama_index_rerank_tuner.training.trainer import RerankTrainer
+from llama_index_rerank_tuner.training import CrossEncoderFinetuneEngine, FinetuneConfig
+from llama_index_rerank_tuner.training.model import hardware
+from llama_index_rerank_tuner.training.run import folder as output
+from llama_index_rerank_tuner.training.run.trainer import RerankTrainer
 
 SCRIPT = Path(__file__).with_name("train_tiny.py")
 CONFIG = FinetuneConfig(epochs=2, learning_rate=3e-3, batch_size=32, evaluations_per_epoch=2)

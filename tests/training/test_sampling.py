@@ -17,10 +17,10 @@ from transformers import TrainerCallback
 
 from llama_index_rerank_tuner.batching import padding_share, plan_batches
 from llama_index_rerank_tuner.errors import ConfigError
-from llama_index_rerank_tuner.training.lists import TrainingRows
-from llama_index_rerank_tuner.training.processes import Processes
-from llama_index_rerank_tuner.training.sampling import LengthGroupedSteps, length_grouped_steps, row_lengths
-from llama_index_rerank_tuner.training.steps import SharedSteps
+from llama_index_rerank_tuner.training.batches.sampling import LengthGroupedSteps, length_grouped_steps, row_lengths
+from llama_index_rerank_tuner.training.batches.steps import SharedSteps
+from llama_index_rerank_tuner.training.losses.lists import TrainingRows
+from llama_index_rerank_tuner.training.run.processes import Processes
 from tests.conftest import WORDS
 
 # Tokens of 120 pairs as real corpora have them: most short, a long tail (logarithms normal around 90, deviation 0.7).

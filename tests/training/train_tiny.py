@@ -14,10 +14,12 @@ from sentence_transformers import CrossEncoder
 
 from llama_index_rerank_tuner.dataset import RerankDataset
 from llama_index_rerank_tuner.records import RerankExample
-from llama_index_rerank_tuner.training import CrossEncoderFinetuneEngine, FinetuneConfig, checkpoints, hardware
-from llama_index_rerank_tuner.training.steps import Share, SharedRows
-from llama_index_rerank_tuner.training.trainer import RerankTrainer
-from llama_index_rerank_tuner.training.validation import RankingEvaluator
+from llama_index_rerank_tuner.training import CrossEncoderFinetuneEngine, FinetuneConfig
+from llama_index_rerank_tuner.training.batches.steps import Share, SharedRows
+from llama_index_rerank_tuner.training.model import hardware
+from llama_index_rerank_tuner.training.run import checkpoints
+from llama_index_rerank_tuner.training.run.trainer import RerankTrainer
+from llama_index_rerank_tuner.training.watch.validation import RankingEvaluator
 
 
 def imitation_lists(data: RerankDataset) -> list[RerankExample]:

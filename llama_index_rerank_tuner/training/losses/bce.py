@@ -11,7 +11,7 @@ from llama_index_rerank_tuner.training.losses.scoring import PairLoss
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
-    from llama_index_rerank_tuner.training.lists import TrainingRows
+    from llama_index_rerank_tuner.training.losses.lists import TrainingRows
 
 
 class BinaryCrossEntropyLoss(PairLoss):

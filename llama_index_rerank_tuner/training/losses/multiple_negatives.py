@@ -13,7 +13,7 @@ from llama_index_rerank_tuner.training.losses.cross_entropy import CrossEntropyL
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
-    from llama_index_rerank_tuner.training.lists import TrainingRows
+    from llama_index_rerank_tuner.training.losses.lists import TrainingRows
 
 
 class MultipleNegativesLoss(CrossEntropyLoss):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
     from torch import nn
 
-    from llama_index_rerank_tuner.training.lists import TrainingRows
+    from llama_index_rerank_tuner.training.losses.lists import TrainingRows
     from llama_index_rerank_tuner.training.losses.scoring import ScoringLoss
 
 RowShape: TypeAlias = Literal["pairs", "scored pairs", "lists", "graded lists", "scored lists"]

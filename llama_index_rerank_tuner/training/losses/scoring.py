@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 from torch import Tensor, nn, split
 
 from llama_index_rerank_tuner.errors import ConfigError
-from llama_index_rerank_tuner.training.forward_batches import batched_logits
+from llama_index_rerank_tuner.training.batches.forward_batches import batched_logits
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
-    from llama_index_rerank_tuner.training.lists import TrainingRows
+    from llama_index_rerank_tuner.training.losses.lists import TrainingRows
 
 Pair = tuple[str, str]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from llama_index_rerank_tuner.dataset import RerankDataset
 from llama_index_rerank_tuner.errors import ConfigError
 from llama_index_rerank_tuner.records import RerankExample
-from llama_index_rerank_tuner.training.config import FinetuneConfig
+from llama_index_rerank_tuner.training.settings.config import FinetuneConfig
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

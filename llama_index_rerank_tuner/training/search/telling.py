@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
-from llama_index_rerank_tuner.training.validation import METRIC
+from llama_index_rerank_tuner.training.watch.validation import METRIC
 
 if TYPE_CHECKING:
     from llama_index_rerank_tuner.training.search.running import OnLook

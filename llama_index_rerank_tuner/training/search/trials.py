@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from llama_index_rerank_tuner.json_files import write_json
-from llama_index_rerank_tuner.training.config import FinetuneConfig
+from llama_index_rerank_tuner.training.settings.config import FinetuneConfig
 
 Outcome = Literal["complete", "pruned", "failed"]
 OPTIMISM = (

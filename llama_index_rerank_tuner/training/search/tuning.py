@@ -16,11 +16,11 @@ from llama_index_rerank_tuner.journal import Journal, content_hash
 from llama_index_rerank_tuner.models import resolve_model
 from llama_index_rerank_tuner.records import Passage, RerankExample
 from llama_index_rerank_tuner.text import TextContract
-from llama_index_rerank_tuner.training.config import DEFAULT_MODEL, FinetuneConfig
 from llama_index_rerank_tuner.training.engine import CrossEncoderFinetuneEngine, Records
 from llama_index_rerank_tuner.training.search.running import BEST, OnLook, Search
 from llama_index_rerank_tuner.training.search.space import SearchSpace, with_negatives
 from llama_index_rerank_tuner.training.search.trials import SearchResult, Trial, best_trial
+from llama_index_rerank_tuner.training.settings.config import DEFAULT_MODEL, FinetuneConfig
 
 JOURNAL = "search.journal"
 

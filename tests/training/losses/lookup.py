@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from llama_index_rerank_tuner.training.lists import TrainingRows
 from llama_index_rerank_tuner.training.losses import build_loss
+from llama_index_rerank_tuner.training.losses.lists import TrainingRows
 
 
 class LookUp(nn.Module):

@@ -13,8 +13,8 @@ from sentence_transformers import CrossEncoder
 from sentence_transformers.cross_encoder import losses as upstream
 from torch import Tensor, nn
 
-from llama_index_rerank_tuner.training.lists import TrainingRows
 from llama_index_rerank_tuner.training.losses import build_loss
+from llama_index_rerank_tuner.training.losses.lists import TrainingRows
 from tests.training.losses.lookup import lists
 
 QUERIES = ["what fee", "who may file"]

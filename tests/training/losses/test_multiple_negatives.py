@@ -9,8 +9,8 @@ import torch
 
 from llama_index_rerank_tuner.records import Passage, RerankExample
 from llama_index_rerank_tuner.text import TextContract
-from llama_index_rerank_tuner.training.lists import TrainingRows, labelled_rows
 from llama_index_rerank_tuner.training.losses import build_loss
+from llama_index_rerank_tuner.training.losses.lists import TrainingRows, labelled_rows
 from llama_index_rerank_tuner.training.losses.multiple_negatives import MultipleNegativesLoss
 from tests.training.losses.lookup import LookUp
 

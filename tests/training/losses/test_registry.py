@@ -16,8 +16,8 @@ from sentence_transformers.cross_encoder.data_collator import CrossEncoderDataCo
 from llama_index_rerank_tuner.errors import ConfigError
 from llama_index_rerank_tuner.records import Passage, RerankExample
 from llama_index_rerank_tuner.text import TextContract
-from llama_index_rerank_tuner.training.lists import TrainingRows, labelled_rows
 from llama_index_rerank_tuner.training.losses import LOSSES, activation_for, build_loss
+from llama_index_rerank_tuner.training.losses.lists import TrainingRows, labelled_rows
 from tests.training.losses.lookup import LookUp
 
 
@@ -98,5 +98,5 @@ def test_a_model_with_two_outputs_is_refused(loss: str) -> None:
 
 
 def test_names_and_rows_load_no_torch() -> None:
-    code = "import sys, llama_index_rerank_tuner.training.lists; sys.exit('torch' in sys.modules)"
+    code = "import sys, llama_index_rerank_tuner.training.losses.lists; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -12,7 +12,7 @@ from typing import Any
 from llama_index_rerank_tuner.errors import RerankTunerWarning
 from llama_index_rerank_tuner.records import Passage, RerankExample
 from llama_index_rerank_tuner.text import TextContract
-from llama_index_rerank_tuner.training.looks import Curve
+from llama_index_rerank_tuner.training.watch.looks import Curve
 from tests.conftest import WORDS
 
 
@@ -55,12 +55,12 @@ def train(
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
     from llama_index_rerank_tuner.reranking.backends import load_cross_encoder
-    from llama_index_rerank_tuner.training.backbone import has_reranking_head
-    from llama_index_rerank_tuner.training.checkpoints import BestModel
-    from llama_index_rerank_tuner.training.hardware import TrainingHardware
-    from llama_index_rerank_tuner.training.keeping import KeepBestModel
-    from llama_index_rerank_tuner.training.monitor import CurveRecorder, Watch
-    from llama_index_rerank_tuner.training.validation import RankingEvaluator
+    from llama_index_rerank_tuner.training.model.backbone import has_reranking_head
+    from llama_index_rerank_tuner.training.model.hardware import TrainingHardware
+    from llama_index_rerank_tuner.training.run.checkpoints import BestModel
+    from llama_index_rerank_tuner.training.run.keeping import KeepBestModel
+    from llama_index_rerank_tuner.training.watch.callbacks import CurveRecorder, Watch
+    from llama_index_rerank_tuner.training.watch.validation import RankingEvaluator
 
     set_seed(seed)
     model = load_cross_encoder(

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from llama_index_rerank_tuner.training.alarms import alarms, healthy, may_be_best
-from llama_index_rerank_tuner.training.looks import Alarm, Curve, Look
+from llama_index_rerank_tuner.training.watch.alarms import alarms, healthy, may_be_best
+from llama_index_rerank_tuner.training.watch.looks import Alarm, Curve, Look
 
 CONSTANT = 1.792  # ln 6: lists of six
 START = Look(

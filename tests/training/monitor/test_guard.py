@@ -7,9 +7,9 @@ import pytest
 from llama_index_rerank_tuner.dataset import RerankDataset, load_guide_zh, load_handbook
 from llama_index_rerank_tuner.reranking.backends import load_cross_encoder
 from llama_index_rerank_tuner.text import TextContract
-from llama_index_rerank_tuner.training.guard import guard_examples, reads
-from llama_index_rerank_tuner.training.hardware import TrainingHardware
-from llama_index_rerank_tuner.training.validation import RankingEvaluator
+from llama_index_rerank_tuner.training.model.hardware import TrainingHardware
+from llama_index_rerank_tuner.training.watch.guard import guard_examples, reads
+from llama_index_rerank_tuner.training.watch.validation import RankingEvaluator
 
 
 def test_it_is_the_same_every_time_and_never_lists_the_answer_as_wrong(learnable: RerankDataset) -> None:

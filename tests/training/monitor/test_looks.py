@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from llama_index_rerank_tuner.errors import RerankTunerWarning, ScoreError
-from llama_index_rerank_tuner.training.keeping import KeepBestModel
-from llama_index_rerank_tuner.training.looks import Curve, Look
-from llama_index_rerank_tuner.training.monitor import CurveRecorder, Watch
+from llama_index_rerank_tuner.training.run.keeping import KeepBestModel
+from llama_index_rerank_tuner.training.watch.callbacks import CurveRecorder, Watch
+from llama_index_rerank_tuner.training.watch.looks import Curve, Look
 
 START = Look(0, 0.0, 0.6, 0.5, 1.5, 1.8, 0.1, 0.1, 1.0, 0.7, 0.0, 400, 0, 0.8, 0.55)
 BETTER = Look(10, 1.0, 0.7, 0.6, 1.2, 1.8, 0.5, 0.4, 1.2, 0.8, 0.0, 400)

@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llama_index_rerank_tuner.metrics import score_rankings
-from llama_index_rerank_tuner.training.measuring import SATURATED_LOGIT, ScoredQuestion, chance_ndcg, score_figures
+from llama_index_rerank_tuner.training.watch.measuring import (
+    SATURATED_LOGIT,
+    ScoredQuestion,
+    chance_ndcg,
+    score_figures,
+)
 
 
 def question(scores: list[float], positives: list[bool]) -> ScoredQuestion:

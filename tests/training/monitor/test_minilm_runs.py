@@ -9,7 +9,7 @@ import pytest
 
 from llama_index_rerank_tuner.dataset import load_guide_zh, load_handbook
 from llama_index_rerank_tuner.records import RerankExample
-from llama_index_rerank_tuner.training.guard import guard_examples
+from llama_index_rerank_tuner.training.watch.guard import guard_examples
 from tests.training.monitor.runs import constant, swapped, train
 
 pytestmark = pytest.mark.slow
@@ -69,7 +69,7 @@ def test_constant_passages_are_a_collapse(minilm: str, tmp_path: Path) -> None:
 
 def test_the_handbook_is_no_guard_of_itself_and_chinese_none_of_an_english_model(minilm: str) -> None:
     from llama_index_rerank_tuner.reranking.backends import load_cross_encoder
-    from llama_index_rerank_tuner.training.guard import reads
+    from llama_index_rerank_tuner.training.watch.guard import reads
 
     known = reads(load_cross_encoder(minilm, device="cpu", max_length=64, new_head=True))
     assert guard_examples(load_handbook().examples, known) == []

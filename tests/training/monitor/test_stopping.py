@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from llama_index_rerank_tuner.training.looks import Look
-from llama_index_rerank_tuner.training.stopping import should_stop
+from llama_index_rerank_tuner.training.watch.looks import Look
+from llama_index_rerank_tuner.training.watch.stopping import should_stop
 
 
 def looks(*points: tuple[float, float]) -> list[Look]:

@@ -1,0 +1,1 @@
+"""Which rows share a step, and which pairs share a forward pass."""

@@ -1,0 +1,1 @@
+"""How many pairs a step may hold: probing a device, and remembering the answer."""

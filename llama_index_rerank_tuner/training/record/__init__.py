@@ -1,0 +1,1 @@
+"""What a checkpoint tells of itself: its model card, and its upload."""

@@ -1,0 +1,1 @@
+"""A training run: its phases on the Trainer, its checkpoints, its processes."""

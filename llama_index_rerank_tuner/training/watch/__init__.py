@@ -1,0 +1,1 @@
+"""Watching a run: what validation shows, the alarms, and when to stop."""
