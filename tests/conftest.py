@@ -92,6 +92,12 @@ def learnable() -> RerankDataset:
     return RerankDataset.from_records(_learnable_records())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def batch_size_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Remember no batch size of a test in the user's own cache."""
+    os.environ["RERANK_TUNER_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def minilm() -> str:
     """Path of the real all-MiniLM-L6-v2 weights."""

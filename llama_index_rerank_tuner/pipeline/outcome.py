@@ -17,6 +17,7 @@ from llama_index_rerank_tuner.mining import MiningReport
 from llama_index_rerank_tuner.pipeline.contestants import BASE, BASE_MIX, TUNED, TUNED_MIX
 from llama_index_rerank_tuner.reranking import FinetunedRerank, RankMix
 from llama_index_rerank_tuner.training import CrossEncoderFinetuneEngine
+from llama_index_rerank_tuner.training.record.model_card import write_model_card
 from llama_index_rerank_tuner.training.run.folder import VERDICT_FILE
 
 logger = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ def save_report(result: TuneResult, mining: MiningReport, engine: CrossEncoderFi
         "benchmark": result.benchmark.to_dict(),
     }
     write_json(result.output / "report.json", report)
+    write_model_card(result.checkpoint, benchmark=report, dataset=engine.train_dataset)
     table = benchmark_table(result.benchmark)
     (result.output / "report.md").write_text(f"{table}\n\nVerdict: {result.verdict.outcome}\n", encoding="utf-8")
     try:

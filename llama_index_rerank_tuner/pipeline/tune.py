@@ -25,7 +25,7 @@ from llama_index_rerank_tuner.retrieval import (
     sentence_encoder,
 )
 from llama_index_rerank_tuner.training import CrossEncoderFinetuneEngine, FinetuneConfig
-from llama_index_rerank_tuner.training.model.backbone import has_reranking_head
+from llama_index_rerank_tuner.training.model.backbone import needs_new_head
 from llama_index_rerank_tuner.training.run.folder import check_free
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def tune_reranker(
     config = config or FinetuneConfig()
     output = Path(output).expanduser()
     _check_request(output, overwrite, depth=depth, top_n=top_n, negatives_per_query=negatives_per_query)
-    new_head = not has_reranking_head(model_id)
+    new_head = needs_new_head(model_id, config.replace_head)
     labelled = _dataset(dataset, nodes, questions)
     labelled.require_positives()
     split = labelled.split(val=val, test=test, seed=config.seed)
@@ -112,7 +112,7 @@ def tune_reranker(
         model_id=model_id,
         model_output_path=output / "model",
         warm_start=_imitation(split, sources, config) if new_head else None,
-        contract=replace(labelled.contract, retriever=name),
+        contract=replace(training.contract, retriever=name),
         config=config,
         show_progress=show_progress,
         overwrite=overwrite,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,20 @@ def merged(model: CrossEncoder) -> Iterator[None]:
 
 
 @contextmanager
+def frozen(weights: Iterable[nn.Parameter]) -> Iterator[None]:
+    """Keep weights as they are, within the block."""
+    still = list(weights)
+    before = [each.requires_grad for each in still]
+    for each in still:
+        each.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for each, trained in zip(still, before, strict=True):
+            each.requires_grad_(trained)
+
+
+@contextmanager
 def frozen_layers(model: CrossEncoder, layers: int) -> Iterator[None]:
     """Keep the embeddings and the first layers of the encoder as they are, within the block.
 
@@ -102,15 +116,8 @@ def frozen_layers(model: CrossEncoder, layers: int) -> Iterator[None]:
     _, stack = encoder_layers(network)
     if layers > len(stack):
         raise ConfigError(f"frozen_layers is {layers}, and the model has {len(stack)} layers; give at most that.")
-    still = [each for part in (_embeddings(network), *stack[:layers]) for each in part.parameters()]
-    before = [each.requires_grad for each in still]
-    for each in still:
-        each.requires_grad_(False)
-    try:
+    with frozen(each for part in (_embeddings(network), *stack[:layers]) for each in part.parameters()):
         yield
-    finally:
-        for each, trained in zip(still, before, strict=True):
-            each.requires_grad_(trained)
 
 
 def encoder_layers(network: nn.Module) -> tuple[str, nn.ModuleList]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llama_index_rerank_tuner.training.model.adapters import frozen
+
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
@@ -112,15 +114,8 @@ def _without_dropout(model: CrossEncoder) -> Iterator[None]:
 @contextmanager
 def _frozen_word_embeddings(model: CrossEncoder) -> Iterator[None]:
     network: Any = model.model
-    weights = list(network.get_input_embeddings().parameters())
-    before = [each.requires_grad for each in weights]
-    for each in weights:
-        each.requires_grad_(False)
-    try:
+    with frozen(network.get_input_embeddings().parameters()):
         yield
-    finally:
-        for each, trained in zip(weights, before, strict=True):
-            each.requires_grad_(trained)
 
 
 @contextmanager
