@@ -42,6 +42,7 @@ def run(
     test: Annotated[float, typer.Option(help="Share of the questions to test on; from 1 up, their number.")] = 0.2,
     epochs: Epochs = None,
     negatives: Annotated[int, typer.Option(help="Negatives mined for a training question.")] = 5,
+    guards: Annotated[bool, typer.Option(help="Keep likely false negatives out of the training data.")] = True,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
@@ -64,6 +65,7 @@ def run(
         test=_size(test),
         config=FinetuneConfig(epochs=epochs, seed=seed),
         negatives_per_query=negatives,
+        guards=None if guards else (),
         show_progress=True,
         overwrite=overwrite,
     )
@@ -90,6 +92,7 @@ def demo(
         val=36,
         test=120,
         config=FinetuneConfig(epochs=epochs, warm_start_lists=1, seed=seed),
+        guards=(),  # the handbook's labels are complete
         show_progress=True,
         overwrite=overwrite,
     )

@@ -14,7 +14,7 @@ from llama_index_rerank_tuner.dataset.nodes import passage_of
 from llama_index_rerank_tuner.errors import ConfigError
 from llama_index_rerank_tuner.mining.asking import Asking
 from llama_index_rerank_tuner.mining.guarding import guarded
-from llama_index_rerank_tuner.mining.guards.guard import Guard
+from llama_index_rerank_tuner.mining.guards import Guard, default_guards
 from llama_index_rerank_tuner.mining.negatives import Choice, Choosing
 from llama_index_rerank_tuner.mining.placing import Places, placed
 from llama_index_rerank_tuner.mining.report import MiningReport
@@ -53,7 +53,8 @@ class HardNegativeDatasetGenerator:
             draws from all sources as one list by best rank, in which they have equal parts.
         scope: Among which passages to mine: ``corpus``, ``group`` for the question's source document,
             ``metadata:<key>``, or shares of these. The data set's contract records it.
-        guards: Guards against false negatives, in order.
+        guards: Guards against false negatives, in order; None for ``default_guards()``. Where every relevant passage is
+            labelled, none are needed: ``()``.
         asking: How retrievers are asked: concurrency, retries, time-out.
         journal: File that remembers what the retrievers returned, so that a killed run goes on where it stopped. A
             retriever is known in it by its class and depth: give another path when its index has changed otherwise.
@@ -78,7 +79,7 @@ class HardNegativeDatasetGenerator:
         selection: Selection | None = None,
         shares: Mapping[str, float] | None = None,
         scope: Scope | str | Mapping[str, float] | None = None,
-        guards: Sequence[Guard] = (),
+        guards: Sequence[Guard] | None = None,
         asking: Asking | None = None,
         journal: str | Path | None = None,
     ) -> None:
@@ -91,7 +92,7 @@ class HardNegativeDatasetGenerator:
         self.shares = _checked_shares(shares, self.retrievers)
         self.nodes = {node.node_id: node for node in nodes}
         self.scope = Scope.of(scope)
-        self.guards = tuple(guards)
+        self.guards = tuple(default_guards() if guards is None else guards)
         self.asking = asking or Asking()
         self.journal = journal
         self.seed = seed

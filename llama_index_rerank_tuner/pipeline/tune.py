@@ -13,6 +13,7 @@ from llama_index_rerank_tuner.errors import ConfigError, DataError
 from llama_index_rerank_tuner.evaluation import RerankBenchmark
 from llama_index_rerank_tuner.evaluation.statistics import MIN_GROUPS
 from llama_index_rerank_tuner.mining import HardNegativeDatasetGenerator, attach_candidates, imitation_lists
+from llama_index_rerank_tuner.mining.guards import Guard
 from llama_index_rerank_tuner.models import MINILM
 from llama_index_rerank_tuner.pipeline.contestants import BASE, TUNED, build_contestants, score_candidates
 from llama_index_rerank_tuner.pipeline.outcome import TuneResult, judged, save_data, save_report
@@ -49,6 +50,7 @@ def tune_reranker(
     test: Size = 0.2,
     config: FinetuneConfig | None = None,
     negatives_per_query: int = 5,
+    guards: Sequence[Guard] | None = None,
     show_progress: bool = False,
     overwrite: bool = False,
     device: str | None = None,
@@ -71,6 +73,8 @@ def tune_reranker(
         test: Share or number of questions to test on; whole groups.
         config: Training settings.
         negatives_per_query: Negatives mined for a training question.
+        guards: Guards against false negatives (``mining.guards``); None for the default ones, ``()`` for none, which is
+            right where every relevant passage is labelled.
         show_progress: Show progress bars.
         overwrite: Replace an earlier run in ``output``.
         device: ``cpu``, ``cuda``, ``mps``; None takes a GPU where there is one.
@@ -104,6 +108,7 @@ def tune_reranker(
         negatives_per_query=negatives_per_query,
         random_negatives=min(1, negatives_per_query - 1),
         seed=config.seed,
+        guards=guards,
     )
     training = generator.generate(split.train)
     engine = CrossEncoderFinetuneEngine(

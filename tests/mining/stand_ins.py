@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle, TextNode
 
 from llama_index_rerank_tuner.dataset import RerankDataset
+from llama_index_rerank_tuner.mining import HardNegativeDatasetGenerator
 from llama_index_rerank_tuner.mining.guards.guard import KEEP, Decision
 from llama_index_rerank_tuner.records import Passage, RerankExample
+
+unguarded = partial(HardNegativeDatasetGenerator, guards=())
+"""Without guards, which would take most of these made-up texts for near duplicates."""
 
 NODES = [TextNode(id_=f"n{i:02}", text=f"text {i}") for i in range(20)]
 

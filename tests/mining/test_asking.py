@@ -12,9 +12,9 @@ from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from llama_index_rerank_tuner.errors import ConfigError, RerankTunerError, RerankTunerWarning
-from llama_index_rerank_tuner.mining import Asking, HardNegativeDatasetGenerator
+from llama_index_rerank_tuner.mining import Asking
 from llama_index_rerank_tuner.mining.asking import LOST_IN_A_ROW, Source
-from tests.mining.stand_ins import NODES, Listed, descending, ids, questions
+from tests.mining.stand_ins import NODES, Listed, descending, ids, questions, unguarded
 
 SWIFT = Asking(pause=0.0)
 
@@ -42,7 +42,7 @@ def _fails_for(*queries: str) -> Listed:
 
 def test_a_retry_mends_a_retriever_that_stumbles_and_the_stumbles_are_counted() -> None:
     stumbling = Stumbling(failures=2)
-    generator = HardNegativeDatasetGenerator(NODES[:4], Listed(descending(1, 2, 3), stumbling), asking=SWIFT)
+    generator = unguarded(NODES[:4], Listed(descending(1, 2, 3), stumbling), asking=SWIFT)
     assert sorted(ids(generator.generate(questions({"q": [0]})))) == ["n01", "n02", "n03"]
     assert stumbling.calls == {"question q": 3}
     assert generator.report.oddities == {"retriever: failed calls, ConnectionError: reset": 2}
@@ -59,7 +59,7 @@ def test_pauses_before_retries_double(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_question_that_a_source_fails_is_named_and_mined_from_the_other_sources() -> None:
     sources = {"bad": _fails_for("question r"), "good": Listed(descending(4, 5, 6, 7, 8))}
-    generator = HardNegativeDatasetGenerator(NODES, sources, asking=SWIFT, negatives_per_query=3, random_negatives=0)
+    generator = unguarded(NODES, sources, asking=SWIFT, negatives_per_query=3, random_negatives=0)
     with pytest.warns(RerankTunerWarning, match=r"'bad' gave no answer to 1 of 2 questions \(ConnectionError: reset\)"):
         mined = generator.generate(questions({"q": [0], "r": [0]}))
     assert generator.report.failed == {"bad": {"r": "ConnectionError: reset"}}
@@ -70,7 +70,7 @@ def test_a_question_that_a_source_fails_is_named_and_mined_from_the_other_source
 
 def test_no_answer_to_any_question_is_an_error_that_names_the_problem() -> None:
     sources = {"a": Listed([], Stumbling(99)), "b": Listed([], Stumbling(99, ValueError("bad key\nsecond line")))}
-    generator = HardNegativeDatasetGenerator(NODES, sources, asking=SWIFT)
+    generator = unguarded(NODES, sources, asking=SWIFT)
     with pytest.raises(RerankTunerError, match=r"any of 1 questions \(a: ConnectionError: reset; b: ValueError: bad"):
         generator.generate(questions({"q": [0]}))
 
@@ -197,7 +197,7 @@ def test_odd_answers_are_counted_and_have_one_outcome() -> None:
         "scoreless": Listed([("n03", None), ("n04", float("nan"))]),
         "silent": Listed([]),
     }
-    generator = HardNegativeDatasetGenerator(NODES[:5], sources, negatives_per_query=4, random_negatives=0)
+    generator = unguarded(NODES[:5], sources, negatives_per_query=4, random_negatives=0)
     negatives = generator.generate(questions({"q": [0]}))[0].negatives
     assert {passage.key: dict(passage.retrieved) for passage in negatives} == {
         "n01": {"twice": (1, 3.0)},
@@ -224,4 +224,4 @@ def test_manners_that_cannot_work_are_refused(setting: dict[str, float]) -> None
 
 def test_what_is_no_retriever_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match=r"The source 'index' has no retrieve\(\): str\."):
-        HardNegativeDatasetGenerator(NODES, {"index": "bm25"})  # type: ignore[dict-item]
+        unguarded(NODES, {"index": "bm25"})  # type: ignore[dict-item]

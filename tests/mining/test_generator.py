@@ -13,9 +13,9 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from llama_index_rerank_tuner.dataset import RerankDataset
 from llama_index_rerank_tuner.errors import ConfigError, DataError
-from llama_index_rerank_tuner.mining import HardNegativeDatasetGenerator
 from llama_index_rerank_tuner.records import Passage, RerankExample
 from llama_index_rerank_tuner.retrieval import BM25JiebaRetriever
+from tests.mining.stand_ins import unguarded
 
 NODES = [TextNode(id_=f"n{i:02}", text=f"text {i}") for i in range(20)]
 TEXTS = {node.node_id: node.text for node in NODES} | {"twin": "text 0", "stranger": "from a test document"}
@@ -62,7 +62,7 @@ FIRST_TEN = Ranked([node.node_id for node in NODES[:10]])
 def test_a_positive_or_an_outsider_is_never_among_the_negatives(
     positives: set[int], found: list[str], wanted: int, top_k: int, seed: int
 ) -> None:
-    generator = HardNegativeDatasetGenerator(
+    generator = unguarded(
         NODES, Ranked(found), negatives_per_query=wanted, random_negatives=min(1, wanted), top_k=top_k, seed=seed
     )
     negatives = _ids(generator.generate(_dataset({"q": sorted(positives)})))
@@ -72,28 +72,28 @@ def test_a_positive_or_an_outsider_is_never_among_the_negatives(
 
 
 def test_a_candidate_outside_the_given_nodes_is_refused_and_counted() -> None:
-    generator = HardNegativeDatasetGenerator(NODES[:6], FIRST_TEN, random_negatives=0)
+    generator = unguarded(NODES[:6], FIRST_TEN, random_negatives=0)
     assert set(_ids(generator.generate(_dataset({"q": [0]})))) == {f"n{i:02}" for i in range(1, 6)}
     assert generator.report.refused == {"judged for this question": 1, "not a training node": 4}
 
 
 def test_a_passage_with_a_positives_own_text_is_refused_and_counted() -> None:
     twin = TextNode(id_="twin", text="text 0")
-    generator = HardNegativeDatasetGenerator([*NODES[:3], twin], Ranked(["twin", "n01"]), negatives_per_query=4)
+    generator = unguarded([*NODES[:3], twin], Ranked(["twin", "n01"]), negatives_per_query=4)
     assert set(_ids(generator.generate(_dataset({"q": [0]})))) == {"n01", "n02"}
     assert generator.report.refused == {"same text as a positive": 1}
 
 
 def test_a_positive_of_one_question_may_be_a_negative_of_another() -> None:
     both = Ranked(["n00", "n01"])
-    generator = HardNegativeDatasetGenerator(NODES[:2], both, negatives_per_query=1, random_negatives=0)
+    generator = unguarded(NODES[:2], both, negatives_per_query=1, random_negatives=0)
     mined = generator.generate(_dataset({"q": [0], "r": [1]}))
     assert (_ids(mined, 0), _ids(mined, 1)) == (["n01"], ["n00"])
 
 
 def test_every_negative_says_which_source_found_it_at_which_rank_and_score() -> None:
     sources = {"bm25": Ranked(["n00", "n03", "n05"]), "dense": Ranked(["n05"])}
-    generator = HardNegativeDatasetGenerator(NODES[:7], sources, negatives_per_query=4, random_negatives=2)
+    generator = unguarded(NODES[:7], sources, negatives_per_query=4, random_negatives=2)
     negatives = generator.generate(_dataset({"q": [0]}))[0].negatives
     trail = {passage.key: dict(passage.retrieved) for passage in negatives}
     assert trail["n03"] == {"bm25": (2, 9.0)}
@@ -104,7 +104,7 @@ def test_every_negative_says_which_source_found_it_at_which_rank_and_score() -> 
 
 
 def test_hard_negatives_come_from_the_window_and_random_ones_from_outside_it() -> None:
-    generator = HardNegativeDatasetGenerator(NODES, FIRST_TEN, negatives_per_query=6, random_negatives=3, top_k=4)
+    generator = unguarded(NODES, FIRST_TEN, negatives_per_query=6, random_negatives=3, top_k=4)
     negatives = generator.generate(_dataset({"q": [0]}))[0].negatives
     hard = {passage.key for passage in negatives if "random" not in passage.retrieved}
     drawn = {passage.key for passage in negatives if "random" in passage.retrieved}
@@ -115,7 +115,7 @@ def test_hard_negatives_come_from_the_window_and_random_ones_from_outside_it() -
 
 def test_hard_negatives_are_spread_over_the_window_rather_than_its_top() -> None:
     questions = {f"q{i}": [19] for i in range(200)}
-    generator = HardNegativeDatasetGenerator(NODES, FIRST_TEN, negatives_per_query=1, random_negatives=0)
+    generator = unguarded(NODES, FIRST_TEN, negatives_per_query=1, random_negatives=0)
     mined = generator.generate(_dataset(questions))
     seen = Counter(_ids(mined, i)[0] for i in range(200))
     assert len(seen) == 10
@@ -123,7 +123,7 @@ def test_hard_negatives_are_spread_over_the_window_rather_than_its_top() -> None
 
 
 def test_random_negatives_fill_up_where_retrieval_finds_too_few() -> None:
-    generator = HardNegativeDatasetGenerator(NODES, Ranked(["n07"]), negatives_per_query=5)
+    generator = unguarded(NODES, Ranked(["n07"]), negatives_per_query=5)
     mined = generator.generate(_dataset({"q": [0]}))
     assert len(_ids(mined)) == 5
     assert generator.report.negatives == {"retriever": 1, "random": 4}
@@ -132,37 +132,35 @@ def test_random_negatives_fill_up_where_retrieval_finds_too_few() -> None:
 
 def test_unused_candidates_fill_up_where_no_other_node_is_left_to_draw() -> None:
     nodes, found = NODES[:6], Ranked(["n01", "n02", "n03", "n04", "n05"])
-    mined = HardNegativeDatasetGenerator(nodes, found, negatives_per_query=5).generate(_dataset({"q": [0]}))
+    mined = unguarded(nodes, found, negatives_per_query=5).generate(_dataset({"q": [0]}))
     assert set(_ids(mined)) == {"n01", "n02", "n03", "n04", "n05"}
 
 
 def test_judged_negatives_stay_come_first_and_count_in() -> None:
-    negatives = _ids(HardNegativeDatasetGenerator(NODES, FIRST_TEN).generate(_dataset({"q": [0]}, negatives=[9, 8])))
+    negatives = _ids(unguarded(NODES, FIRST_TEN).generate(_dataset({"q": [0]}, negatives=[9, 8])))
     assert negatives[:2] == ["n09", "n08"]
     assert len(negatives) == len(set(negatives)) == 5
-    one = HardNegativeDatasetGenerator(NODES, FIRST_TEN, negatives_per_query=1)
+    one = unguarded(NODES, FIRST_TEN, negatives_per_query=1)
     assert _ids(one.generate(_dataset({"q": [0]}, negatives=[9, 8, 7]))) == ["n09", "n08", "n07"]
 
 
 def test_the_same_seed_gives_the_same_data_set_and_another_seed_another() -> None:
     dataset = _dataset({f"q{i}": [i] for i in range(8)})
-    same, again, other = (
-        HardNegativeDatasetGenerator(NODES, FIRST_TEN, seed=seed).generate(dataset) for seed in (3, 3, 4)
-    )
+    same, again, other = (unguarded(NODES, FIRST_TEN, seed=seed).generate(dataset) for seed in (3, 3, 4))
     assert same == again
     assert same != other
 
 
 def test_the_order_of_the_nodes_and_of_the_questions_makes_no_difference() -> None:
     dataset = _dataset({f"q{i}": [i] for i in range(8)})
-    straight = HardNegativeDatasetGenerator(NODES, FIRST_TEN).generate(dataset)
+    straight = unguarded(NODES, FIRST_TEN).generate(dataset)
     reverse = dataset.with_examples(dataset.examples[::-1])
-    turned = HardNegativeDatasetGenerator(NODES[::-1], FIRST_TEN).generate(reverse)
+    turned = unguarded(NODES[::-1], FIRST_TEN).generate(reverse)
     assert straight.examples == turned.examples[::-1]
 
 
 def test_the_report_counts_questions_sources_refusals_and_shortage_of_its_last_run_only() -> None:
-    generator = HardNegativeDatasetGenerator(NODES[:4], Ranked(["n00", "n01"]), negatives_per_query=5)
+    generator = unguarded(NODES[:4], Ranked(["n00", "n01"]), negatives_per_query=5)
     generator.generate(_dataset({"q": [0], "r": [1]}))
     generator.generate(_dataset({"q": [0]}))
     assert generator.report.to_dict() == {
@@ -191,7 +189,7 @@ def test_nodes_of_a_training_split_are_the_only_source_of_its_negatives() -> Non
     )
     split = dataset.split(val=2, test=2)
     held_out = {passage.key for side in (split.val, split.test) for e in side for passage in e.positives}
-    mined = HardNegativeDatasetGenerator(split.train.nodes(), BM25JiebaRetriever(dataset.nodes())).generate(split.train)
+    mined = unguarded(split.train.nodes(), BM25JiebaRetriever(dataset.nodes())).generate(split.train)
     taught = {passage.key for example in mined for passage in example.negatives}
     assert taught
     assert not taught & held_out
@@ -200,17 +198,17 @@ def test_nodes_of_a_training_split_are_the_only_source_of_its_negatives() -> Non
 def test_a_question_without_a_positive_is_refused_by_name() -> None:
     dataset = RerankDataset.build([RerankExample("q7", "who pays?", negatives=(Passage("x", label=0.0),))])
     with pytest.raises(DataError, match=r"q7.*who pays\?.*has no positive passage.*Give it one"):
-        HardNegativeDatasetGenerator(NODES, FIRST_TEN).generate(dataset)
+        unguarded(NODES, FIRST_TEN).generate(dataset)
 
 
 @pytest.mark.parametrize(("setting", "value"), [("random_negatives", -1), ("random_negatives", 6), ("top_k", 0)])
 def test_counts_that_cannot_work_are_refused(setting: str, value: int) -> None:
     with pytest.raises(ConfigError, match="Expected 0 <= random_negatives <= negatives_per_query"):
-        HardNegativeDatasetGenerator(NODES, FIRST_TEN, **{setting: value})  # type: ignore[arg-type]
+        unguarded(NODES, FIRST_TEN, **{setting: value})  # type: ignore[arg-type]
 
 
 def test_no_nodes_and_no_retriever_are_refused() -> None:
     with pytest.raises(ConfigError, match="no nodes"):
-        HardNegativeDatasetGenerator([], FIRST_TEN)
+        unguarded([], FIRST_TEN)
     with pytest.raises(ConfigError, match="no retriever"):
-        HardNegativeDatasetGenerator(NODES, {})
+        unguarded(NODES, {})

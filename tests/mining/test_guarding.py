@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from llama_index.core.schema import TextNode
 
 from llama_index_rerank_tuner.dataset import RerankDataset
 from llama_index_rerank_tuner.errors import RerankTunerError
 from llama_index_rerank_tuner.mining import HardNegativeDatasetGenerator
+from llama_index_rerank_tuner.mining.guards import default_guards
 from llama_index_rerank_tuner.mining.guards.guard import Decision
 from llama_index_rerank_tuner.records import Passage, Retrieved
 from tests.mining.stand_ins import NODES, Listed, Rule, descending, ids, questions
@@ -22,6 +24,22 @@ def test_what_a_guard_drops_is_never_a_negative_nor_drawn_at_random() -> None:
     assert set(ids(generator.generate(questions({"q": [0]})))) == {"n03", "n04", "n05"}
     assert generator.report.refused == {"likeness: too like the answer": 2}
     assert generator.report.short == 1
+
+
+def test_without_a_word_the_default_guards_stand_watch() -> None:
+    texts = [
+        "The parking fee is 40 per day in zone one.",
+        "The parking fee is 40 per day, in zone one!",
+        "Dogs need a tag.",
+    ]
+    nodes = [TextNode(id_=f"n{place}", text=text) for place, text in enumerate(texts)]
+    dataset = RerankDataset.from_nodes(nodes, [{"query": "What does parking cost?", "relevant_ids": ["n0"]}])
+    retriever = Listed([("n1", 9.0), ("n2", 1.0)])
+    generator = HardNegativeDatasetGenerator(nodes, retriever, negatives_per_query=2, random_negatives=0)
+    assert [guard.name for guard in generator.guards] == [guard.name for guard in default_guards()]
+    assert [passage.key for passage in generator.generate(dataset).examples[0].negatives] == ["n2"]
+    bare = HardNegativeDatasetGenerator(nodes, retriever, negatives_per_query=2, random_negatives=0, guards=())
+    assert [passage.key for passage in bare.generate(dataset).examples[0].negatives] == ["n1", "n2"]
 
 
 def test_random_passages_are_shown_to_the_guards_too() -> None:

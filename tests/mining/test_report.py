@@ -18,7 +18,7 @@ from llama_index_rerank_tuner.mining import (
 )
 from llama_index_rerank_tuner.mining.guards.guard import Decision
 from llama_index_rerank_tuner.records import Passage, RerankExample
-from tests.mining.stand_ins import NODES, Listed, Rule, descending, questions
+from tests.mining.stand_ins import NODES, Listed, Rule, descending, questions, unguarded
 
 
 def _mined() -> tuple[RerankExample, MiningReport]:
@@ -56,7 +56,7 @@ def test_the_trail_reads_as_text() -> None:
 
 
 def test_the_trail_takes_the_best_of_several_positives() -> None:
-    generator = HardNegativeDatasetGenerator(NODES[:4], {"bm25": Listed(descending(1, 2, 3))}, random_negatives=0)
+    generator = unguarded(NODES[:4], {"bm25": Listed(descending(1, 2, 3))}, random_negatives=0)
     example = generator.generate(questions({"q": [3, 2]}))[0]
     assert [step[1:] for step in trail(example) if step.source == "bm25"] == [("bm25", 1, 10.0, 2, 9.0, ())]
 

@@ -14,6 +14,7 @@ from llama_index_rerank_tuner.errors import ConfigError, DataError
 from llama_index_rerank_tuner.mining import HardNegativeDatasetGenerator, Scope
 from llama_index_rerank_tuner.retrieval import BM25JiebaRetriever
 from llama_index_rerank_tuner.text import TextContract
+from tests.mining.stand_ins import unguarded
 
 
 def _node(document: str, number: int) -> TextNode:
@@ -36,9 +37,7 @@ def _mine(
     scope: Scope | str | Mapping[str, float] | None, built: bool = False, count: int = 4
 ) -> tuple[RerankDataset, HardNegativeDatasetGenerator]:
     retriever = (lambda nodes: BM25JiebaRetriever(nodes, 30)) if built else BM25JiebaRetriever(NODES, 30)
-    generator = HardNegativeDatasetGenerator(
-        NODES, {"bm25": retriever}, negatives_per_query=count, random_negatives=1, scope=scope
-    )
+    generator = unguarded(NODES, {"bm25": retriever}, negatives_per_query=count, random_negatives=1, scope=scope)
     return generator.generate(DATASET), generator
 
 
@@ -73,7 +72,7 @@ def test_a_questions_own_metadata_goes_before_its_positives() -> None:
     moved = DATASET.with_examples(
         [type(example)(**_fields(example) | {"metadata": {"tenant": "zenith"}}) for example in DATASET]
     )
-    generator = HardNegativeDatasetGenerator(NODES, BM25JiebaRetriever(NODES, 30), scope="metadata:tenant")
+    generator = unguarded(NODES, BM25JiebaRetriever(NODES, 30), scope="metadata:tenant")
     assert {passage.key[0] for passage in generator.generate(moved)[0].negatives} <= {"c", "d"}
 
 
@@ -98,7 +97,7 @@ def test_without_a_scope_it_is_the_whole_corpus() -> None:
 
 def test_a_question_whose_place_is_not_known_is_refused_by_name() -> None:
     dataset = RerankDataset.from_records([{"query": "which fee", "passage": "the fee", "score": 1}])
-    generator = HardNegativeDatasetGenerator(NODES, BM25JiebaRetriever(NODES), scope="group")
+    generator = unguarded(NODES, BM25JiebaRetriever(NODES), scope="group")
     with pytest.raises(DataError, match=r"the scope is 'group', and its source document is not known\. Give the"):
         generator.generate(dataset)
 
@@ -131,5 +130,5 @@ def test_one_index_is_built_for_each_document_over_its_own_nodes() -> None:
         built.append([node.node_id for node in nodes])
         return BM25JiebaRetriever(nodes, 30)
 
-    HardNegativeDatasetGenerator(NODES, {"bm25": build}, scope="group").generate(DATASET)
+    unguarded(NODES, {"bm25": build}, scope="group").generate(DATASET)
     assert built == [[f"{document}{number}" for number in range(5)] for document in "abcd"]

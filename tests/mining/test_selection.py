@@ -10,14 +10,14 @@ from llama_index.core.schema import TextNode
 
 from llama_index_rerank_tuner.dataset import RerankDataset
 from llama_index_rerank_tuner.errors import ConfigError
-from llama_index_rerank_tuner.mining import HardNegativeDatasetGenerator, Selection, tutorial_recipe
+from llama_index_rerank_tuner.mining import Selection, tutorial_recipe
 from llama_index_rerank_tuner.records import Passage, RerankExample, Retrieved
-from tests.mining.stand_ins import NODES, Listed, descending, ids, questions
+from tests.mining.stand_ins import NODES, Listed, descending, ids, questions, unguarded
 
 
 def _mine(found: Any, nodes: Any = NODES, positives: Any = None, **settings: Any) -> tuple[list[str], Counter[str]]:
     retrievers = found if isinstance(found, dict) else Listed(found)
-    generator = HardNegativeDatasetGenerator(nodes, retrievers, **settings)
+    generator = unguarded(nodes, retrievers, **settings)
     return ids(generator.generate(questions(positives or {"q": [0]}))), generator.report.refused
 
 
@@ -44,7 +44,7 @@ def test_a_score_window_holds_for_its_source_only() -> None:
 def test_shares_divide_the_negatives_between_the_sources() -> None:
     found = {"bm25": Listed(descending(1, 2, 3, 4, 5, 6)), "dense": Listed(descending(11, 12, 13, 14))}
     selection = Selection(9, random_negatives=1, sampling="hardest")
-    generator = HardNegativeDatasetGenerator(NODES, found, selection=selection, shares={"bm25": 3, "dense": 1})
+    generator = unguarded(NODES, found, selection=selection, shares={"bm25": 3, "dense": 1})
     negatives = ids(generator.generate(questions({"q": [0]})))
     assert negatives[:8] == ["n01", "n02", "n03", "n04", "n05", "n06", "n11", "n12"]
     assert generator.report.negatives == {"bm25": 6, "dense": 2, "random": 1}
@@ -65,9 +65,7 @@ def test_what_a_source_lacks_of_its_share_the_others_give_before_chance() -> Non
 
 def test_shares_hold_on_average_where_they_do_not_divide() -> None:
     found = {"bm25": Listed(descending(1)), "dense": Listed(descending(2))}
-    generator = HardNegativeDatasetGenerator(
-        NODES, found, negatives_per_query=1, random_negatives=0, shares={"bm25": 3, "dense": 1}
-    )
+    generator = unguarded(NODES, found, negatives_per_query=1, random_negatives=0, shares={"bm25": 3, "dense": 1})
     generator.generate(questions({f"q{i}": [0] for i in range(400)}))
     assert 260 < generator.report.negatives["bm25"] < 340
 
@@ -79,7 +77,7 @@ def _alike(distinct: float | None) -> tuple[list[str], Counter[str]]:
     nodes = [TextNode(id_=f"n{i:02}", text=text) for i, text in enumerate(ALIKE, start=1)]
     dataset = RerankDataset.build([RerankExample("q", "what fee", (Passage("It is high.", "n00", 1.0),))])
     selection = Selection(2, random_negatives=0, distinct=distinct, sampling="hardest")
-    generator = HardNegativeDatasetGenerator(nodes, Listed(descending(1, 2, 3)), selection=selection)
+    generator = unguarded(nodes, Listed(descending(1, 2, 3)), selection=selection)
     return ids(generator.generate(dataset)), generator.report.refused
 
 
@@ -90,20 +88,18 @@ def test_near_duplicate_negatives_are_not_taken_twice() -> None:
 
 def test_a_ratio_counts_negatives_by_positives() -> None:
     selection = Selection(ratio=2, random_negatives=0)
-    generator = HardNegativeDatasetGenerator(NODES, Listed(descending(*range(1, 15))), selection=selection)
+    generator = unguarded(NODES, Listed(descending(*range(1, 15))), selection=selection)
     mined = generator.generate(questions({"one": [0], "three": [0, 18, 19]}))
     assert [len(example.negatives) for example in mined] == [2, 6]
 
 
 def test_counts_given_to_the_generator_go_before_the_selections() -> None:
-    generator = HardNegativeDatasetGenerator(NODES, Listed([]), selection=Selection(7, skip_top=2), top_k=12)
+    generator = unguarded(NODES, Listed([]), selection=Selection(7, skip_top=2), top_k=12)
     assert generator.selection == Selection(7, skip_top=2, depth=12)
 
 
 def test_the_tutorials_recipe_takes_the_top_of_bm25_and_one_at_random() -> None:
-    generator = HardNegativeDatasetGenerator(
-        NODES, Listed(descending(3, 0, 7, 5, 9, 2)), selection=tutorial_recipe(neg_count=5)
-    )
+    generator = unguarded(NODES, Listed(descending(3, 0, 7, 5, 9, 2)), selection=tutorial_recipe(neg_count=5))
     negatives = generator.generate(questions({"q": [0]}))[0].negatives
     assert [passage.key for passage in negatives[:4]] == ["n03", "n07", "n05", "n09"]
     assert len(negatives) == 5
@@ -138,4 +134,4 @@ def test_a_selection_that_cannot_work_is_refused(setting: dict[str, Any], proble
 )
 def test_shares_that_cannot_work_are_refused(shares: dict[str, float], problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
-        HardNegativeDatasetGenerator(NODES, Listed([]), shares=shares)
+        unguarded(NODES, Listed([]), shares=shares)

@@ -12,7 +12,7 @@ from llama_index_rerank_tuner.errors import ConfigError
 from llama_index_rerank_tuner.mining import HardNegativeDatasetGenerator
 from llama_index_rerank_tuner.records import Passage, RerankExample
 from llama_index_rerank_tuner.retrieval import BM25JiebaRetriever
-from tests.mining.stand_ins import NODES, Listed, descending, ids, questions
+from tests.mining.stand_ins import NODES, Listed, descending, ids, questions, unguarded
 
 
 def _nodes(*texts: str) -> list[TextNode]:
@@ -21,13 +21,13 @@ def _nodes(*texts: str) -> list[TextNode]:
 
 def _mine(nodes: list[TextNode], query: str = "the fee") -> tuple[list[str], HardNegativeDatasetGenerator]:
     dataset = RerankDataset.build([RerankExample("q", query, (Passage(nodes[0].text, "n0", 1.0),))])
-    generator = HardNegativeDatasetGenerator(nodes, {"bm25": BM25JiebaRetriever(nodes, 30)})
+    generator = unguarded(nodes, {"bm25": BM25JiebaRetriever(nodes, 30)})
     return ids(generator.generate(dataset)), generator
 
 
 def test_no_document_is_refused() -> None:
     with pytest.raises(ConfigError, match="no nodes"):
-        HardNegativeDatasetGenerator([], BM25JiebaRetriever([]))
+        unguarded([], BM25JiebaRetriever([]))
 
 
 def test_the_only_document_is_the_positive_and_no_negative_is_made_up() -> None:
@@ -58,7 +58,7 @@ def test_a_query_of_stop_words_or_unknown_words_still_gets_its_negatives(query: 
 
 def test_a_node_without_text_is_never_a_negative() -> None:
     nodes = [*NODES[:2], TextNode(id_="n02", text=""), TextNode(id_="n03", text=" \n")]
-    generator = HardNegativeDatasetGenerator(nodes, Listed(descending(2, 1)))
+    generator = unguarded(nodes, Listed(descending(2, 1)))
     assert ids(generator.generate(questions({"q": [0]}))) == ["n01"]
     assert generator.report.refused == {"no text": 1}
 
@@ -71,7 +71,7 @@ def test_indices_built_in_another_order_give_the_same_negatives_though_many_scor
         for i, query in enumerate(["the fee", "rule of north", "south fee", "crowns"])
     )
     straight, turned = (
-        HardNegativeDatasetGenerator(each, {"bm25": BM25JiebaRetriever(each, 30)}).generate(dataset)
+        unguarded(each, {"bm25": BM25JiebaRetriever(each, 30)}).generate(dataset)
         for each in (nodes, random.Random(1).sample(nodes, len(nodes)))
     )
     assert [ids(straight, i) for i in range(4)] == [ids(turned, i) for i in range(4)]
