@@ -87,8 +87,8 @@ class Selection:
 def tutorial_recipe(neg_count: int = 5) -> Selection:
     """The recipe of the reranker tutorials: ``neg_count - 1`` negatives from the top of BM25 and one at random.
 
-    Use it with one retriever, ``BM25JiebaRetriever``, and with ``guards=()`` for the tutorials' very negatives: the top is
-    where unlabelled positives are, and the default guards keep some of them out.
+    Use it with one retriever, ``BM25JiebaRetriever``, and with ``guards=()`` for the tutorials' very negatives: the top
+    is where unlabelled positives are, and the default guards keep some of them out.
 
     Example:
         >>> tutorial_recipe().sampling, tutorial_recipe().random_negatives

@@ -34,7 +34,7 @@ def test_without_a_word_the_default_guards_stand_watch() -> None:
     ]
     nodes = [TextNode(id_=f"n{place}", text=text) for place, text in enumerate(texts)]
     dataset = RerankDataset.from_nodes(nodes, [{"query": "What does parking cost?", "relevant_ids": ["n0"]}])
-    retriever = Listed([("n1", 9.0), ("n2", 1.0)])
+    retriever = Listed([("n0", 9.5), ("n1", 9.0), ("n2", 1.0)])
     generator = HardNegativeDatasetGenerator(nodes, retriever, negatives_per_query=2, random_negatives=0)
     assert [guard.name for guard in generator.guards] == [guard.name for guard in default_guards()]
     assert [passage.key for passage in generator.generate(dataset).examples[0].negatives] == ["n2"]
