@@ -39,7 +39,7 @@ def test_without_a_word_the_default_guards_stand_watch() -> None:
     assert [guard.name for guard in generator.guards] == [guard.name for guard in default_guards()]
     assert [passage.key for passage in generator.generate(dataset).examples[0].negatives] == ["n2"]
     bare = HardNegativeDatasetGenerator(nodes, retriever, negatives_per_query=2, random_negatives=0, guards=())
-    assert [passage.key for passage in bare.generate(dataset).examples[0].negatives] == ["n1", "n2"]
+    assert sorted(passage.key for passage in bare.generate(dataset).examples[0].negatives) == ["n1", "n2"]
 
 
 def test_random_passages_are_shown_to_the_guards_too() -> None:
