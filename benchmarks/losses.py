@@ -1,7 +1,8 @@
 """Which loss, with and without a warm start: nDCG@10 on questions about papers that were not trained on.
 
-    python benchmarks/losses.py --data DIR [--questions 500] [--validation 120] [--losses listnet bce lambda ranknet]
-                                [--seeds 1] [--epochs 1] [--max-length 160] [--group-key paper] [--output runs/losses]
+    python benchmarks/losses.py --data DIR [--questions 500] [--validation 200] [--losses listnet bce lambda ranknet]
+                                [--seeds 1] [--epochs 1] [--max-length 128] [--negatives 3] [--group-key paper]
+                                [--output runs/losses]
 
 ``DIR`` is a BEIR folder. The questions are split by source document; negatives are mined once and every arm learns from
 the same lists, or from the same pairs. Cold arms start from all-MiniLM-L6-v2 with a random head; warm ones share one
@@ -66,7 +67,9 @@ class Arms:
 
     def mined(self, guarded: bool) -> RerankDataset:
         guards = default_guards() if guarded else ()
-        return HardNegativeDatasetGenerator(self.nodes, self.sources, guards=guards).generate(self.train)
+        count = self.options.negatives
+        generator = HardNegativeDatasetGenerator(self.nodes, self.sources, negatives_per_query=count, guards=guards)
+        return generator.generate(self.train)
 
     def train_arm(self, name: str, data: RerankDataset, loss: str, model: str, seed: int, warm: bool = False) -> str:
         """Train an arm and let it compete; returns the model that its labels started from."""
@@ -78,7 +81,14 @@ class Arms:
             model_id=model,
             model_output_path=self.folder / name.replace(" ", "_"),
             warm_start=self.imitation(seed) if warm else None,
-            config=FinetuneConfig(loss=loss, epochs=options.epochs, max_length=options.max_length, seed=seed),
+            config=FinetuneConfig(
+                loss=loss,
+                epochs=options.epochs,
+                max_length=options.max_length,
+                learning_rate=4e-5,
+                seed=seed,
+                guard=False,
+            ),
             show_progress=True,
             overwrite=True,
         )
@@ -120,11 +130,12 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--group-key", default="paper")
     parser.add_argument("--questions", type=int, default=500)
-    parser.add_argument("--validation", type=int, default=120)
+    parser.add_argument("--validation", type=int, default=200)
     parser.add_argument("--losses", nargs="+", default=["listnet", "bce", "lambda", "ranknet"])
+    parser.add_argument("--negatives", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--max-length", type=int, default=160)
+    parser.add_argument("--max-length", type=int, default=128)
     parser.add_argument("--output", default="runs/losses")
     arms = Arms(options := parser.parse_args())
     plain, guarded = arms.mined(guarded=False), arms.mined(guarded=True)
