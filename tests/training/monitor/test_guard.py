@@ -47,7 +47,9 @@ def test_a_set_in_words_that_the_model_does_not_know_guards_nothing(tiny_cross_e
 
 def test_a_model_without_an_unknown_token_reads_everything() -> None:
     class Bytes:
-        tokenizer = type("Tokenizer", (), {"__call__": lambda self, texts, **_: {"input_ids": [[1, 2] for _ in texts]}})()
+        tokenizer = type(
+            "Tokenizer", (), {"__call__": lambda self, texts, **_: {"input_ids": [[1, 2] for _ in texts]}}
+        )()
 
     assert reads(Bytes())(["研发费用"])  # type: ignore[arg-type]
 
