@@ -91,7 +91,7 @@ def demo(
         depth=10,
         val=36,
         test=120,
-        config=FinetuneConfig(epochs=epochs, warm_start_lists=1, seed=seed),
+        config=FinetuneConfig(epochs=epochs, warm_start_lists=1, seed=seed, save_steps=None, guard=False),
         guards=(),  # the handbook's labels are complete
         show_progress=True,
         overwrite=overwrite,

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import torch
 from safetensors.torch import load_file
 
 from llama_index_rerank_tuner.dataset import RerankDataset
-from llama_index_rerank_tuner.training.batches.steps import Share, SharedSteps
+from llama_index_rerank_tuner.training.batches.steps import Share, SharedSteps, ShuffledSteps
+from llama_index_rerank_tuner.training.losses.lists import TrainingRows
+from llama_index_rerank_tuner.training.run.fitting import lists_per_step
 from llama_index_rerank_tuner.training.run.processes import Processes
 
 SCRIPT = Path(__file__).with_name("train_tiny.py")
@@ -31,6 +34,23 @@ def test_every_row_goes_to_one_process_and_counts_once() -> None:
     first, second = (list(SharedSteps(steps, Processes(index, 2))) for index in range(2))
     assert first == [Share([0, 2, 4], 1.2), Share([5], 1.0), Share([7], 2.0)]
     assert second == [Share([1, 3], 0.8), Share([6], 1.0), Share([7], 0.0)]
+
+
+def test_an_epoch_takes_every_row_once_in_an_order_of_its_own() -> None:
+    steps = ShuffledSteps(10, 4, seed=3)
+    first = list(steps)
+    steps.set_epoch(1)
+    second = list(steps)
+    steps.set_epoch(0)
+    assert list(steps) == first != second
+    assert [len(step) for step in first] == [4, 4, 2]
+    assert sorted(chain.from_iterable(second)) == list(range(10))
+
+
+@pytest.mark.parametrize(("batch_size", "lists"), [(16, 5), (3, 1), (1, 1), (30, 10)])
+def test_a_step_takes_whole_lists(batch_size: int, lists: int) -> None:
+    rows = [{"query": "q", "docs": ["a", "b", "c"], "label": [1.0, 0.0, 0.0]}]
+    assert lists_per_step(TrainingRows("listnet", rows, 0), batch_size) == lists
 
 
 def test_one_process_alone_needs_no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
+import torch
 from torch.utils.data import BatchSampler, Dataset
 
 from llama_index_rerank_tuner.training.run.processes import Processes
@@ -21,6 +22,37 @@ class Steps(Protocol):
 
     def __iter__(self) -> Iterator[list[int]]:
         """Row numbers, step by step."""
+
+
+class ShuffledSteps:
+    """Rows in an order drawn anew for each epoch, so many a step.
+
+    Args:
+        rows: Number of rows.
+        rows_per_step: Rows a step takes; the last takes what is left.
+        seed: Seeds the order, with the epoch.
+
+    Example:
+        >>> steps = ShuffledSteps(5, 2, seed=0)
+        >>> len(steps), sorted(sum(steps, []))
+        (3, [0, 1, 2, 3, 4])
+    """
+
+    def __init__(self, rows: int, rows_per_step: int, seed: int) -> None:
+        self.rows, self.rows_per_step, self.seed, self.epoch = rows, rows_per_step, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, from 0."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-self.rows // self.rows_per_step)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        drawn = torch.randperm(self.rows, generator=torch.Generator().manual_seed(self.seed * 100_003 + self.epoch))
+        order: list[int] = drawn.tolist()
+        for start in range(0, self.rows, self.rows_per_step):
+            yield order[start : start + self.rows_per_step]
 
 
 class Share(NamedTuple):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llama_index_rerank_tuner.training.batches.sampling import length_grouped_steps
+from llama_index_rerank_tuner.training.losses import loss_spec
 from llama_index_rerank_tuner.training.losses.lists import TrainingRows
 from llama_index_rerank_tuner.training.model.hardware import TrainingHardware
 from llama_index_rerank_tuner.training.run.checkpoints import BestModel, Checkpoints
@@ -31,7 +32,7 @@ class PhaseParts:
     """What of a phase can be exchanged.
 
     Args:
-        steps: Model, rows, pairs a step and seed to the rows of each step; None takes rows of like length together. All
+        steps: Model, rows, pairs a step and seed to the rows of each step; None for ``default_steps``. All
             processes must make the same steps: each takes its part of every one.
         loss: Model, rows and hardware to the loss module; None takes the one that the rows are for.
         callbacks: The phase's curve to more callbacks of the trainer. One that is ``Resumable`` keeps its memory when
@@ -87,7 +88,7 @@ def fit(
     from llama_index_rerank_tuner.training.run.trainer import RerankTrainer
 
     processes, parts, curve = processes or Processes(), parts or PhaseParts(), Curve()
-    steps = (parts.steps or length_grouped_steps)(model, training, config.batch_size, config.seed)
+    steps = (parts.steps or default_steps)(model, training, config.batch_size, config.seed)
     resumed = checkpoints.latest() if checkpoints else None
     with _output(records) as output:
         trainer = RerankTrainer(
@@ -122,6 +123,23 @@ def fit(
         if evaluator is not None and (not curve.validation or curve.validation[-1][0] != trainer.state.global_step):
             trainer.evaluate()
     return curve
+
+
+def default_steps(model: CrossEncoder, training: TrainingRows, batch_size: int, seed: int) -> Steps:
+    """Pairs of like length together; lists in an order drawn anew each epoch, about ``batch_size`` pairs a step.
+
+    A step of lists is sorted by length inside, and grouping whole lists by length has brought no speed beyond that.
+    """
+    from llama_index_rerank_tuner.training.batches.steps import ShuffledSteps
+
+    if not loss_spec(training.loss).reads_lists:
+        return length_grouped_steps(model, training, batch_size, seed)
+    return ShuffledSteps(len(training.rows), lists_per_step(training, batch_size), seed)
+
+
+def lists_per_step(training: TrainingRows, batch_size: int) -> int:
+    """Lists that a step of about ``batch_size`` pairs takes, at least one."""
+    return max(1, round(batch_size * len(training.rows) / training.pairs))
 
 
 def loss_of_rows(model: CrossEncoder, training: TrainingRows, hardware: TrainingHardware) -> Any:
