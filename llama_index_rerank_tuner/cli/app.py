@@ -88,10 +88,11 @@ def demo(
         load_handbook(),
         model_id="all-MiniLM-L6-v2",
         output=output,
-        depth=10,
+        depth=8,
         val=36,
         test=120,
         config=FinetuneConfig(epochs=epochs, warm_start_lists=1, seed=seed, save_steps=None, guard=False),
+        negatives_per_query=4,
         guards=(),  # the handbook's labels are complete
         show_progress=True,
         overwrite=overwrite,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
 CPU_TOKEN_BUDGET = 2_048
+CPU_BF16_BATCH_COST = 180
+"""In bfloat16 a pass is shorter, and starting one costs more of it."""
 GPU_TOKEN_BUDGET, GPU_BATCH_COST = 65_536, 4_096
 
 
@@ -45,10 +47,16 @@ def batched_logits(
     batches = plan_batches(
         lengths.numpy(),
         token_budget or (CPU_TOKEN_BUDGET if on_cpu else GPU_TOKEN_BUDGET),
-        batch_cost=(BATCH_COST if on_cpu else GPU_BATCH_COST) if batch_cost is None else batch_cost,
+        batch_cost=_batch_cost(on_cpu) if batch_cost is None else batch_cost,
     )
     logits = torch.cat([_logits(model, _part(features, batch)) for batch in batches])
     return logits[torch.tensor(list(chain(*batches)), device=logits.device).argsort()]
+
+
+def _batch_cost(on_cpu: bool) -> int:
+    if not on_cpu:
+        return GPU_BATCH_COST
+    return CPU_BF16_BATCH_COST if torch.is_autocast_enabled("cpu") else BATCH_COST
 
 
 def _part(features: dict[str, Any], batch: list[int]) -> dict[str, Any]:
