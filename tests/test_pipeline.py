@@ -15,7 +15,7 @@ from llama_index_rerank_tuner.errors import CheckpointExistsError, ConfigError, 
 from tests.conftest import WORDS
 
 TOPICS = ["deadline", "fee", "form", "grant", "permit", "refund"]
-FAST = FinetuneConfig(epochs=1, learning_rate=1e-3, batch_size=32)
+FAST = FinetuneConfig(epochs=1, learning_rate=2e-4, batch_size=32)
 
 
 def app_nodes() -> list[TextNode]:

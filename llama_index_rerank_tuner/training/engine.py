@@ -132,7 +132,7 @@ class CrossEncoderFinetuneEngine:
         )
         self.report = job.run(resume)
         self.contract = job.contract
-        _say_what_was_chosen(self.report)
+        say_what_was_chosen(self.report)
 
     def get_finetuned_model(self, model_name: str | None = None, top_n: int = 3) -> FinetunedRerank:
         """The tuned reranker as a LlamaIndex node postprocessor.
@@ -217,7 +217,8 @@ def _with_validation(
     return cut.train, cut.val
 
 
-def _say_what_was_chosen(report: Mapping[str, Any]) -> None:
+def say_what_was_chosen(report: Mapping[str, Any]) -> None:
+    """Log the best checkpoint of a training report; warn where it is worse than the model before training."""
     lists, best, before = report["validated on"], report["best"], report["curve"]["validation"][0][1]
     if best is None:
         return

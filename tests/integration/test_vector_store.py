@@ -79,9 +79,11 @@ def retriever(client: Watched) -> Any:
 
 def test_negatives_are_those_of_the_same_search_in_memory(client: Watched) -> None:
     asking = Asking(concurrency=4)
-    mined = HardNegativeDatasetGenerator(NODES, {"dense": retriever(client)}, selection=SELECTION, asking=asking)
+    mined = HardNegativeDatasetGenerator(
+        NODES, {"dense": retriever(client)}, selection=SELECTION, asking=asking, guards=()
+    )
     dense = DenseRetriever.from_embedding(NODES, WordCounts(embed_dim=64), 10)
-    expected = HardNegativeDatasetGenerator(NODES, {"dense": dense}, selection=SELECTION).generate(DATASET)
+    expected = HardNegativeDatasetGenerator(NODES, {"dense": dense}, selection=SELECTION, guards=()).generate(DATASET)
     for ours, theirs in zip(mined.generate(DATASET), expected, strict=True):
         assert {passage.text for passage in ours.negatives} == {passage.text for passage in theirs.negatives}
         assert all(passage.text.startswith(ours.query.rsplit(" ", 1)[0]) for passage in ours.negatives)
@@ -94,6 +96,7 @@ def test_a_second_run_with_the_journal_asks_the_store_nothing(client: Watched, t
             NODES,
             {"qdrant": retriever(client)},
             selection=SELECTION,
+            guards=(),
             asking=Asking(concurrency=4),
             journal=tmp_path / "mining.journal",
         ).generate(DATASET)
