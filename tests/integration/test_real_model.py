@@ -35,7 +35,7 @@ def checkpoint(minilm: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
         model_id=minilm,
         model_output_path=tmp_path_factory.mktemp("real") / "model",
         warm_start=imitation_lists([e.query for e in split.train], nodes, sources, split.train.contract),
-        config=FinetuneConfig(epochs=1),
+        config=FinetuneConfig(epochs=1, max_length=256),  # longer than any passage: upstream cuts at 512
     )
     engine.finetune()
     return engine.model_output_path
