@@ -22,7 +22,6 @@ turns; each round has its own seed.
 from __future__ import annotations
 
 import argparse
-import math
 import random
 import statistics
 import tempfile
@@ -46,7 +45,7 @@ from llama_index_rerank_tuner.metrics import score_rankings
 from llama_index_rerank_tuner.mining import HardNegativeDatasetGenerator
 from llama_index_rerank_tuner.reranking.backends import load_cross_encoder
 from llama_index_rerank_tuner.retrieval import BM25JiebaRetriever
-from llama_index_rerank_tuner.training.batches.sampling import LengthGroupedSteps, row_lengths
+from llama_index_rerank_tuner.training.batches.sampling import lists_per_step, row_lengths, steps_of_rows
 from llama_index_rerank_tuner.training.losses import build_loss
 from llama_index_rerank_tuner.training.losses.lists import TrainingRows, labelled_rows
 from llama_index_rerank_tuner.training.model.backbone import has_reranking_head
@@ -66,11 +65,11 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Side:
-    """One way to train. ``sampler`` takes rows' lengths and rows a step, and returns a ``batch_sampler`` argument."""
+    """One way to train. ``sampler`` takes model, rows and rows a step, and returns a ``batch_sampler`` argument."""
 
     name: str
     whole_step: bool = True
-    sampler: Callable[[list[list[int]], int, argparse.Namespace], Any] | None = None
+    sampler: Callable[[Any, TrainingRows, argparse.Namespace], Any] | None = None
     planned_batches: bool = False
     prepared: bool = False
 
@@ -99,22 +98,23 @@ class ByLength(LengthGroupedSampler):
         return (order[start : start + self.rows] for start in range(0, len(order), self.rows))
 
 
-def grouped_by_transformers(lengths: list[list[int]], rows: int, asked: argparse.Namespace) -> Any:
-    return lambda dataset, **settings: ByLength([max(row) for row in lengths], rows)
+def grouped_by_transformers(model: Any, training: TrainingRows, asked: argparse.Namespace) -> Any:
+    lengths = [max(row) for row in row_lengths(model, training.rows)]
+    return lambda dataset, **settings: ByLength(lengths, lists_per_step(training, asked.batch_size))
 
 
-def grouped_by_us(lengths: list[list[int]], rows: int, asked: argparse.Namespace) -> Any:
-    pairs_per_step = math.ceil(rows * sum(map(len, lengths)) / len(lengths))
-    return lambda dataset, **settings: LengthGroupedSteps(lengths, pairs_per_step, asked.seed)
+def our_steps(model: Any, training: TrainingRows, asked: argparse.Namespace) -> Any:
+    steps = steps_of_rows(model, training, asked.batch_size, asked.seed)
+    return lambda dataset, **settings: steps
 
 
 SIDES = [
     Side("`CrossEncoderTrainer` as it comes", whole_step=False),
     Side("the same, a step in one forward pass"),
     Side("the same, transformers' `LengthGroupedSampler`", sampler=grouped_by_transformers),
-    Side("our steps of like length instead", sampler=grouped_by_us),
-    Side("+ planned forward batches", sampler=grouped_by_us, planned_batches=True),
-    Side("+ `TrainingHardware`: all of this package", sampler=grouped_by_us, planned_batches=True, prepared=True),
+    Side("our steps instead", sampler=our_steps),
+    Side("+ planned forward batches", sampler=our_steps, planned_batches=True),
+    Side("+ `TrainingHardware`: all of this package", sampler=our_steps, planned_batches=True, prepared=True),
 ]
 
 
@@ -169,7 +169,7 @@ def train(side: Side, rows: TrainingRows, questions: HeldOut, asked: argparse.Na
     with hardware.prepared(model) if side.prepared else nullcontext(), tempfile.TemporaryDirectory() as scratch:
         trainer = CrossEncoderTrainer(
             model=model,
-            args=arguments(side, lengths, asked, scratch),
+            args=arguments(side, model, rows, asked, scratch),
             train_dataset=Dataset.from_list(rows.rows),
             loss=loss_of(side, model, rows, hardware),
         )
@@ -187,12 +187,11 @@ def train(side: Side, rows: TrainingRows, questions: HeldOut, asked: argparse.Na
     measured.error = statistics.stdev(ndcg) / len(ndcg) ** 0.5
 
 
-def arguments(side: Side, lengths: list[list[int]], asked: argparse.Namespace, folder: str) -> Any:
-    rows = max(1, asked.batch_size * len(lengths) // sum(map(len, lengths)))
+def arguments(side: Side, model: Any, training: TrainingRows, asked: argparse.Namespace, folder: str) -> Any:
     return CrossEncoderTrainingArguments(
         output_dir=folder,
         num_train_epochs=asked.epochs,
-        per_device_train_batch_size=rows,
+        per_device_train_batch_size=lists_per_step(training, asked.batch_size),
         learning_rate=asked.learning_rate,
         warmup_steps=0.1,
         bf16=asked.precision == "bf16",
@@ -202,7 +201,7 @@ def arguments(side: Side, lengths: list[list[int]], asked: argparse.Namespace, f
         disable_tqdm=True,
         report_to=[],
         seed=asked.seed,
-        **({"batch_sampler": side.sampler(lengths, rows, asked)} if side.sampler else {}),
+        **({"batch_sampler": side.sampler(model, training, asked)} if side.sampler else {}),
     )
 
 

@@ -176,7 +176,7 @@ class CrossEncoderFinetuneEngine:
             repo_id: ``owner/name``; made where it does not exist.
             token: Access token; None takes the one that ``hf auth login`` stored.
             private: Whether a new repository is private; None for the owner's default.
-            card: More for ``training.model_card.model_card``, such as ``licence="mit"``.
+            card: More for ``training.record.model_card``, such as ``licence="mit"``.
 
         Returns:
             Address of the commit.

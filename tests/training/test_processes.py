@@ -16,9 +16,9 @@ import torch
 from safetensors.torch import load_file
 
 from llama_index_rerank_tuner.dataset import RerankDataset
+from llama_index_rerank_tuner.training.batches.sampling import lists_per_step
 from llama_index_rerank_tuner.training.batches.steps import Share, SharedSteps, ShuffledSteps
 from llama_index_rerank_tuner.training.losses.lists import TrainingRows
-from llama_index_rerank_tuner.training.run.fitting import lists_per_step
 from llama_index_rerank_tuner.training.run.processes import Processes
 
 SCRIPT = Path(__file__).with_name("train_tiny.py")

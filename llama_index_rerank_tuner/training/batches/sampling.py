@@ -1,4 +1,4 @@
-"""Which rows share a training step: rows of like length, drawn anew for every epoch."""
+"""Which rows share a training step, drawn anew for every epoch: pairs with pairs of like length, lists at random."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama_index_rerank_tuner.errors import ConfigError
+from llama_index_rerank_tuner.training.batches.steps import ShuffledSteps, Steps
+from llama_index_rerank_tuner.training.losses.registry import loss_spec
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -130,6 +132,27 @@ def length_grouped_steps(
         seed: Seeds the order.
     """
     return LengthGroupedSteps(row_lengths(model, training.rows), pairs_per_step, seed)
+
+
+def steps_of_rows(model: CrossEncoder, training: TrainingRows, batch_size: int, seed: int) -> Steps:
+    """Pairs of like length together; lists in an order drawn anew each epoch, about ``batch_size`` pairs a step.
+
+    A step of lists is sorted by length inside, and grouping whole lists by length has brought no speed beyond that.
+
+    Args:
+        model: Its tokenizer counts the lengths.
+        training: The rows.
+        batch_size: Pairs a step.
+        seed: Same seed, same steps.
+    """
+    if not loss_spec(training.loss).reads_lists:
+        return length_grouped_steps(model, training, batch_size, seed)
+    return ShuffledSteps(len(training.rows), lists_per_step(training, batch_size), seed)
+
+
+def lists_per_step(training: TrainingRows, batch_size: int) -> int:
+    """Lists that a step of about ``batch_size`` pairs takes, at least one."""
+    return max(1, round(batch_size * len(training.rows) / training.pairs))
 
 
 def _check(lengths: Sequence[Sequence[int]], pairs_per_step: int) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llama_index_rerank_tuner.training.batches.sampling import length_grouped_steps
-from llama_index_rerank_tuner.training.losses import loss_spec
+from llama_index_rerank_tuner.training.batches.sampling import steps_of_rows
 from llama_index_rerank_tuner.training.losses.lists import TrainingRows
 from llama_index_rerank_tuner.training.model.hardware import TrainingHardware
 from llama_index_rerank_tuner.training.run.checkpoints import BestModel, Checkpoints
@@ -22,26 +20,8 @@ from llama_index_rerank_tuner.training.watch.validation import RankingEvaluator
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
-    from llama_index_rerank_tuner.training.batches.steps import Steps
 
 CHECKPOINTS_PER_PHASE = 10
-
-
-@dataclass(frozen=True, slots=True)
-class PhaseParts:
-    """What of a phase can be exchanged.
-
-    Args:
-        steps: Model, rows, pairs a step and seed to the rows of each step; None for ``default_steps``. All
-            processes must make the same steps: each takes its part of every one.
-        loss: Model, rows and hardware to the loss module; None takes the one that the rows are for.
-        callbacks: The phase's curve to more callbacks of the trainer. One that is ``Resumable`` keeps its memory when
-            the run is resumed; any other finds what was logged in ``state.log_history``, in ``on_train_begin``.
-    """
-
-    steps: Callable[[CrossEncoder, TrainingRows, int, int], Steps] | None = None
-    loss: Callable[[CrossEncoder, TrainingRows, TrainingHardware], Any] | None = None
-    callbacks: Callable[[Curve], Sequence[Any]] | None = None
 
 
 def fit(
@@ -57,7 +37,7 @@ def fit(
     best: BestModel | None = None,
     records: Path | None = None,
     processes: Processes | None = None,
-    parts: PhaseParts | None = None,
+    callbacks: Callable[[Curve], Sequence[Any]] | None = None,
     description: str = "training",
     show_progress: bool = False,
 ) -> Curve:
@@ -75,7 +55,8 @@ def fit(
         best: Where the best weights go; needs an evaluator.
         records: Folder that trackers write into; None for a temporary one.
         processes: The processes that train together; None for one alone.
-        parts: Other steps, another loss, more callbacks.
+        callbacks: The phase's curve to more callbacks of the trainer. One that is ``Resumable`` keeps its memory when
+            the run is resumed; any other finds what was logged in ``state.log_history``, in ``on_train_begin``.
         description: Name beside the progress bar.
         show_progress: Show the bar.
 
@@ -85,10 +66,11 @@ def fit(
     from datasets import Dataset
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
+    from llama_index_rerank_tuner.training.losses import build_loss
     from llama_index_rerank_tuner.training.run.trainer import RerankTrainer
 
-    processes, parts, curve = processes or Processes(), parts or PhaseParts(), Curve()
-    steps = (parts.steps or default_steps)(model, training, config.batch_size, config.seed)
+    processes, curve = processes or Processes(), Curve()
+    steps = steps_of_rows(model, training, config.batch_size, config.seed)
     resumed = checkpoints.latest() if checkpoints else None
     with _output(records) as output:
         trainer = RerankTrainer(
@@ -110,9 +92,12 @@ def fit(
                 save=checkpoints is not None,
             ),
             train_dataset=Dataset.from_list(training.rows),
-            loss=(parts.loss or loss_of_rows)(model, training, hardware),
+            loss=build_loss(model, training),
             evaluator=evaluator,
-            watchers=_callbacks(model, curve, best, parts, description if show_progress and processes.first else None),
+            watchers=[
+                *_callbacks(model, curve, best, description if show_progress and processes.first else None),
+                *(callbacks(curve) if callbacks else ()),
+            ],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.remove_callback(ProgressCallback)
@@ -125,39 +110,12 @@ def fit(
     return curve
 
 
-def default_steps(model: CrossEncoder, training: TrainingRows, batch_size: int, seed: int) -> Steps:
-    """Pairs of like length together; lists in an order drawn anew each epoch, about ``batch_size`` pairs a step.
-
-    A step of lists is sorted by length inside, and grouping whole lists by length has brought no speed beyond that.
-    """
-    from llama_index_rerank_tuner.training.batches.steps import ShuffledSteps
-
-    if not loss_spec(training.loss).reads_lists:
-        return length_grouped_steps(model, training, batch_size, seed)
-    return ShuffledSteps(len(training.rows), lists_per_step(training, batch_size), seed)
-
-
-def lists_per_step(training: TrainingRows, batch_size: int) -> int:
-    """Lists that a step of about ``batch_size`` pairs takes, at least one."""
-    return max(1, round(batch_size * len(training.rows) / training.pairs))
-
-
-def loss_of_rows(model: CrossEncoder, training: TrainingRows, hardware: TrainingHardware) -> Any:
-    """The loss that the rows are for."""
-    from llama_index_rerank_tuner.training.losses import build_loss
-
-    return build_loss(model, training)
-
-
-def _callbacks(
-    model: CrossEncoder, curve: Curve, best: BestModel | None, parts: PhaseParts, description: str | None
-) -> list[Any]:
+def _callbacks(model: CrossEncoder, curve: Curve, best: BestModel | None, description: str | None) -> list[Any]:
     found: list[Any] = [CurveRecorder(curve)]
     if best is not None:
         from llama_index_rerank_tuner.training.run.keeping import KeepBestModel
 
         found.append(KeepBestModel(model, curve, best))
-    found += list(parts.callbacks(curve)) if parts.callbacks is not None else []
     return found + ([ProgressBar(description)] if description is not None else [])
 
 

@@ -192,7 +192,6 @@ class TrainingJob:
         imitation: TrainingRows | None,
         choices: Choices,
     ) -> dict[str, Any]:
-        from llama_index_rerank_tuner.training.run.fitting import PhaseParts
         from llama_index_rerank_tuner.training.run.phases import TrainingRun
         from llama_index_rerank_tuner.training.watch.guard import guard_examples, reads
         from llama_index_rerank_tuner.training.watch.validation import RankingEvaluator
@@ -200,8 +199,7 @@ class TrainingJob:
         settings = choices.settings
         model.max_seq_length = settings.max_length
         self.contract = replace(self.contract, max_length=settings.max_length)
-        run = TrainingRun(model, self.folder, settings, self.contract, hardware, self.show_progress)
-        run.label_parts = PhaseParts(callbacks=self._watchers)
+        run = TrainingRun(model, self.folder, settings, self.contract, hardware, self.show_progress, self._watchers)
         warm_curve = run.imitate(imitation) if imitation is not None else None
         guard = guard_examples(self.training.examples, reads(model)) if settings.guard else ()
         evaluator = RankingEvaluator(self.validation.examples, self.contract, hardware, guard)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llama_index_rerank_tuner.errors import ScoreError
 from llama_index_rerank_tuner.text import TextContract
 from llama_index_rerank_tuner.training.losses.lists import TrainingRows
 from llama_index_rerank_tuner.training.model.hardware import TrainingHardware
 from llama_index_rerank_tuner.training.run.checkpoints import Checkpoints, save_model
-from llama_index_rerank_tuner.training.run.fitting import PhaseParts, fit
+from llama_index_rerank_tuner.training.run.fitting import fit
 from llama_index_rerank_tuner.training.run.folder import BASE, LAST, RunFolder
 from llama_index_rerank_tuner.training.settings.config import ChosenConfig
 from llama_index_rerank_tuner.training.watch.validation import RankingEvaluator
@@ -34,8 +35,7 @@ class TrainingRun:
         contract: How the texts are made; saved with every model.
         hardware: Precision.
         show_progress: Show a progress bar.
-        imitation_parts: What is exchanged in the warm start.
-        label_parts: What is exchanged in the training on labels.
+        callbacks: More callbacks for the training on labels, as ``fit`` takes them.
     """
 
     model: CrossEncoder
@@ -44,8 +44,7 @@ class TrainingRun:
     contract: TextContract
     hardware: TrainingHardware
     show_progress: bool = False
-    imitation_parts: PhaseParts = field(default_factory=PhaseParts)
-    label_parts: PhaseParts = field(default_factory=PhaseParts)
+    callbacks: Callable[[Curve], Sequence[Any]] | None = None
 
     def imitate(self, imitation: TrainingRows) -> Curve:
         """The warm start; its model is saved as the base."""
@@ -59,7 +58,6 @@ class TrainingRun:
             checkpoints=self._checkpoints("warm start"),
             records=self.folder.checkpoint,
             processes=self.folder.processes,
-            parts=self.imitation_parts,
             description="warm start",
             show_progress=self.show_progress,
         )
@@ -85,7 +83,7 @@ class TrainingRun:
             best=best,
             records=self.folder.checkpoint,
             processes=self.folder.processes,
-            parts=self.label_parts,
+            callbacks=self.callbacks,
             description="training",
             show_progress=self.show_progress,
         )
