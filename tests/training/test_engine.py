@@ -86,6 +86,20 @@ def test_a_stored_verdict_that_is_not_better_warns(trained: CrossEncoderFinetune
         stored.unlink()
 
 
+def test_faulty_training_data_is_told_before_it_is_trained_on(
+    learnable: RerankDataset, tiny_cross_encoder: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    split = learnable.split(val=12, test=12)
+    first, *others = split.train.examples
+    wrong = replace(first, negatives=first.negatives + first.positives[:1])
+    train = split.train.with_examples([wrong, *others])
+    made = CrossEncoderFinetuneEngine(
+        train, split.val, model_id=tiny_cross_encoder, model_output_path=tmp_path / "model", config=FAST
+    )
+    made.finetune()
+    assert "Training data: Negatives that are also marked relevant for the same question: 1." in caplog.text
+
+
 def test_same_seed_same_weights(learnable: RerankDataset, tiny_cross_encoder: str, tmp_path: Path) -> None:
     pair = [("what fee the city", "fee rule of form")]
     scores = []

@@ -136,7 +136,8 @@ def _wanted(train: Size | None, val: Size, test: Size, total: int) -> dict[str, 
     wanted = {"test": _count(test, total), "val": _count(val, total)}
     if train is None:
         if sum(wanted.values()) >= total:
-            raise ConfigError(f"val={val} and test={test} leave none of the {total} questions to train on.")
+            asked = f"val={val} and test={test} leave none of the {total} questions to train on."
+            raise ConfigError(f"{asked} Give more questions, or smaller sides.")
         return wanted
     wanted["train"] = _count(train, total)
     shares = [size for size in (train, val, test) if isinstance(size, float)]

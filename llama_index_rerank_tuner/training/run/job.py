@@ -27,6 +27,7 @@ from llama_index_rerank_tuner.training.settings.facts import training_facts
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
+    from llama_index_rerank_tuner.dataset.audit import Audit
     from llama_index_rerank_tuner.training.model.hardware import TrainingHardware
     from llama_index_rerank_tuner.training.search.running import OnLook
     from llama_index_rerank_tuner.training.watch.callbacks import Curve, Watch
@@ -77,6 +78,7 @@ class TrainingJob:
         from llama_index_rerank_tuner.training.model.hardware import TrainingHardware
 
         started = time.monotonic()
+        audit = self._audited()
         labelled, loss_reason = self._labelled()
         model, new_head = self._loaded(labelled.loss)
         imitation = self._imitation(new_head)
@@ -98,6 +100,7 @@ class TrainingJob:
             report |= {
                 "new_head": new_head,
                 "loss reason": loss_reason,
+                "audit": audit.to_dict(),
                 "seconds": round(time.monotonic() - started, 1),
                 RUN_KEY: content_hash(identity),
             }
@@ -105,6 +108,13 @@ class TrainingJob:
         if self._watch is not None:
             self._watch.warn()
         return report
+
+    def _audited(self) -> Audit:
+        """What is wrong with the data is said before it is trained on, and kept for the report."""
+        audit = self.training.audit(near_limit=0)
+        for finding in audit.must_fix:
+            logger.warning("Training data: %s RerankDataset.repair() mends it.", finding.sentence)
+        return audit
 
     def _labelled(self) -> tuple[TrainingRows, str]:
         """The rows of the labels, with noise where it was asked for, and why they are for the loss they are for."""
@@ -218,7 +228,6 @@ class TrainingJob:
             "best": curve.best,
             "hardware": asdict(hardware),
             "processes": self.folder.processes.count,
-            "audit": self.training.audit(near_limit=0).to_dict(),
             "versions": {name: version(name) for name in ("sentence-transformers", "transformers", "torch")},
         }
 
