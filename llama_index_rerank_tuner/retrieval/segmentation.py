@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Iterator
 
-_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufa6d\ufa70-\ufad9"
 _RUNS = re.compile(rf"(?P<chinese>[{_HAN}]+)|(?:(?![{_HAN}])[^\W_])+")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llama_index_rerank_tuner.retrieval.segmentation import segment
@@ -53,6 +53,7 @@ def test_a_rare_chinese_character_outside_the_basic_block_is_kept() -> None:
 
 
 @given(st.text(max_size=60))
+@example("\ufada")  # a place in a block of Chinese characters that none was given
 def test_no_letter_or_digit_is_lost_added_or_moved(text: str) -> None:
     assert "".join(segment(text)) == "".join(re.findall(r"[^\W_]", text.lower()))
 
