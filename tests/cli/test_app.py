@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from llama_index_rerank_tuner import pipeline
+from llama_index_rerank_tuner.cli.app import app
 from llama_index_rerank_tuner.dataset import RerankDataset
 
 
@@ -77,3 +80,26 @@ def test_a_run_prints_the_table_and_the_verdict(
     for expected in ("30 questions from", "| tuned + mix", "nDCG@10", "Verdict:", "checkpoint"):
         assert expected in done.stdout
     assert json.loads((tmp_path / "out" / "report.json").read_text())["benchmark"]["questions"] == 30
+
+
+@pytest.mark.parametrize(("option", "guards"), [((), None), (("--guards",), None), (("--no-guards",), ())])
+def test_guards_are_the_default_ones_unless_they_are_refused(
+    option: tuple[str, ...],
+    guards: tuple[()] | None,
+    learnable: RerankDataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class StoppedError(Exception):
+        pass
+
+    def stop(*_: object, **settings: object) -> None:
+        given.append(settings["guards"])
+        raise StoppedError
+
+    given: list[object] = []
+    monkeypatch.setattr(pipeline, "tune_reranker", stop)
+    data = tmp_path / "questions.jsonl"
+    learnable.to_groups(data)
+    assert isinstance(CliRunner().invoke(app, ["run", "--data", str(data), *option]).exception, StoppedError)
+    assert given == [guards]
