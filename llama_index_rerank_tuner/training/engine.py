@@ -14,6 +14,7 @@ from llama_index_rerank_tuner.json_files import read_json
 from llama_index_rerank_tuner.models import resolve_model
 from llama_index_rerank_tuner.records import RerankExample
 from llama_index_rerank_tuner.text import TextContract
+from llama_index_rerank_tuner.training.incumbent import stand_in_for_incumbent
 from llama_index_rerank_tuner.training.run.folder import BASE, VERDICT_FILE, RunFolder, check_free
 from llama_index_rerank_tuner.training.run.job import TrainingJob
 from llama_index_rerank_tuner.training.run.processes import Processes
@@ -29,6 +30,9 @@ Records = RerankDataset | Iterable[Any]
 
 class CrossEncoderFinetuneEngine:
     """Fine-tunes a cross-encoder on labelled question-passage data.
+
+    Where ``llama-index-finetuning`` is loaded when an engine is made, the engine is an instance of its
+    ``BaseCrossEncoderFinetuningEngine``.
 
     Args:
         train_dataset: A ``RerankDataset``, or records: ``{"query", "passage", "score"}``, ``{"query", "pos", "neg"}``,
@@ -74,6 +78,7 @@ class CrossEncoderFinetuneEngine:
         config: FinetuneConfig | None = None,
         device: str | None = None,
     ) -> None:
+        stand_in_for_incumbent(type(self))
         if (train_dataset is None) == (dataset is None):
             raise ConfigError("Give the training data as train_dataset= (or dataset=, not both).")
         self.config = (config or FinetuneConfig()).overridden(

@@ -39,6 +39,7 @@ def test_its_sample_objects_train_our_engine(tiny_cross_encoder: str, tmp_path: 
         model_output_path=tmp_path / "m",
         config=FinetuneConfig(learning_rate=3e-3),  # what suits MiniLM leaves an untrained model where it was
     )
+    assert isinstance(engine, incumbent().types.BaseCrossEncoderFinetuningEngine)
     engine.finetune()
     assert engine.report["settings"]["loss"] == "listnet"
     assert engine.get_finetuned_model(top_n=2).top_n == 2
