@@ -37,7 +37,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[offline,plot,openai,documents,lora,search,tensorboard,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[offline,plot,openai,documents,lora,search,tensorboard,onnx,openvino,redis,dev]'
 	touch $@
 
 $(VENV)-incumbent/.installed: pyproject.toml constraints.txt
