@@ -1,135 +1,141 @@
-"""The torch backend: a sentence-transformers ``CrossEncoder`` that is ranked on its logits."""
+"""The torch backend: a sentence-transformers ``CrossEncoder`` of any kind, in fp32, bf16 or fp16."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from llama_index_rerank_tuner.errors import ConfigError, ScoreError
-from llama_index_rerank_tuner.models import load_failed, resolve_model
+from llama_index_rerank_tuner.batching import BATCH_COST
+from llama_index_rerank_tuner.errors import ConfigError
+from llama_index_rerank_tuner.reranking.backends.batched import BatchedScorer
+from llama_index_rerank_tuner.reranking.backends.protocol import Features
+from llama_index_rerank_tuner.reranking.backends.saved_scoring import torch_activation
+from llama_index_rerank_tuner.reranking.backends.tokenizing import PairTokenizer
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
-CPU_BATCH, BATCH = 8, 32
+CPU_TOKEN_BUDGET, CPU_BF16_BATCH_COST = 1_024, 180
+GPU_TOKEN_BUDGET, GPU_BATCH_COST = 65_536, 4_096
+TORCH_PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
-def load_cross_encoder(
-    model: str | Path,
-    *,
-    device: str | None = None,
-    max_length: int | None = None,
-    use_fp16: bool = False,
-    new_head: bool = False,
-    kwargs: Mapping[str, Any] | None = None,
-) -> CrossEncoder:
-    """Load a cross-encoder with one output.
+class TorchBackend:
+    """Computes logits with torch, one batch at a time.
 
     Args:
-        model: Checkpoint directory or hub id.
-        device: ``cpu``, ``cuda``, ``mps``; None takes a GPU where there is one.
-        max_length: Longest pair in tokens, at most what the model has positions for; None for its own.
-        use_fp16: Load the weights in half precision (GPU only: a CPU computes it slowly).
-        new_head: Put a new one-output head on an encoder that has none.
-        kwargs: More arguments for ``CrossEncoder``.
+        model: The cross-encoder, on its device. Its weights are changed to the precision that is asked for.
+        precision: ``fp32``, ``bf16`` or ``fp16``; None keeps the weights as they were loaded.
 
     Raises:
-        CheckpointNotFoundError: There is no such model.
-        ConfigError: The model has more than one output.
+        ConfigError: There is no such precision, or the network cannot compute in it.
     """
-    import torch
-    from sentence_transformers import CrossEncoder
 
-    path = resolve_model(model)
-    settings: dict[str, Any] = dict(kwargs or {})
-    if use_fp16:
-        settings["model_kwargs"] = {"torch_dtype": torch.float16, **settings.get("model_kwargs", {})}
-    if new_head:
-        settings["num_labels"] = 1
-    try:
-        loaded: CrossEncoder = CrossEncoder(path, **{**settings, "device": device, "max_length": max_length})
-    except (OSError, ValueError) as error:
-        raise load_failed(str(model), error) from error
-    if loaded.num_labels != 1:
-        raise ConfigError(
-            f"{model} has {loaded.num_labels} outputs; a reranker needs one. Choose a model with num_labels=1, "
-            "such as 'BAAI/bge-reranker-base'."
-        )
-    positions = getattr(loaded.config, "max_position_embeddings", None)
-    if max_length is not None and positions is not None and max_length > positions:
-        loaded.max_seq_length = positions
-    return loaded
+    def __init__(self, model: CrossEncoder, precision: str | None = None) -> None:
+        import torch
+
+        self.model = model
+        if precision is not None:
+            model.to(getattr(torch, _torch_dtype(precision)))
+        self.precision = _precision_of(model)
+        self._lock = Lock()
+        self._constants = _constants(model)
+        if precision not in (None, "fp32"):
+            self._check(model)
+
+    @property
+    def name(self) -> str:
+        """``torch`` and the precision."""
+        return f"torch {self.precision}"
+
+    @property
+    def token_budget(self) -> int:
+        """1,024 on a CPU, where small batches stay in its caches; 65,536 on a GPU."""
+        return CPU_TOKEN_BUDGET if self._on_cpu else GPU_TOKEN_BUDGET
+
+    @property
+    def batch_cost(self) -> int:
+        """Higher on a GPU, and in bf16, where computing is cheaper and starting is not."""
+        if not self._on_cpu:
+            return GPU_BATCH_COST
+        return BATCH_COST if self.precision == "fp32" else CPU_BF16_BATCH_COST
+
+    def logits(self, features: Features) -> NDArray[np.float32]:
+        """Logits of ``n`` pairs, shape ``(n,)``."""
+        import torch
+
+        device = self.model.device
+        tensors = {name: torch.from_numpy(np.ascontiguousarray(value)).to(device) for name, value in features.items()}
+        with self._lock, torch.inference_mode():
+            self.model.eval()
+            scores = self.model({**tensors, **self._constants})["scores"]
+            computed: NDArray[np.float32] = scores.float().reshape(-1).cpu().numpy()
+        return computed
+
+    @property
+    def _on_cpu(self) -> bool:
+        return bool(self.model.device.type == "cpu")
+
+    def _check(self, model: CrossEncoder) -> None:
+        """Score one pair, so that a network that cannot compute in the precision is refused before it serves."""
+        try:
+            self.logits(PairTokenizer.of_model(model)([("a", "a b")]).features)
+        except RuntimeError as error:
+            raise ConfigError(
+                f"{type(model.model).__name__} does not compute in {self.precision} here "
+                f"({str(error).splitlines()[0]}). Use precision='fp32'."
+            ) from error
 
 
-def finite(scores: ArrayLike, model: str) -> NDArray[np.float64]:
-    """Scores as float64, shape ``(n,)``.
-
-    Raises:
-        ScoreError: One of them is NaN or infinite.
-    """
-    logits = np.asarray(scores, dtype=np.float64).reshape(-1)
-    if not np.isfinite(logits).all():
-        raise ScoreError(
-            f"{model} gave {int((~np.isfinite(logits)).sum())} NaN or infinite scores for {len(logits)} passages. "
-            "The checkpoint is damaged or diverged in training: train again with a lower learning rate."
-        )
-    return logits
-
-
-def default_batch_size(model: CrossEncoder) -> int:
-    """Pairs that the model's device scores at once."""
-    return CPU_BATCH if model.device.type == "cpu" else BATCH
-
-
-class TorchScorer:
-    """Scores pairs with a ``CrossEncoder``; safe to call from several threads.
+class TorchScorer(BatchedScorer):
+    """Scores pairs with a loaded ``CrossEncoder``.
 
     Args:
         model: The cross-encoder.
         name: Name for error messages.
-        batch_size: Pairs scored at once; None takes 8 on a CPU, where larger batches are slower, and 32 elsewhere.
-        show_progress: Show a progress bar over the batches of a call.
+        batch_size: Most pairs of a batch; None leaves it to the device's token budget.
+        show_progress: Show a progress bar over the pairs of a call.
+        precision: ``fp32``, ``bf16`` or ``fp16``; None keeps the weights as they were loaded.
+        why: Why this backend was chosen, one sentence.
     """
 
     def __init__(
-        self, model: CrossEncoder, name: str, batch_size: int | None = None, show_progress: bool = False
+        self,
+        model: CrossEncoder,
+        name: str,
+        batch_size: int | None = None,
+        show_progress: bool = False,
+        *,
+        precision: str | None = None,
+        why: str = "",
     ) -> None:
-        batch_size = default_batch_size(model) if batch_size is None else batch_size
-        if batch_size < 1:
-            raise ConfigError(f"batch_size must be a positive integer, got {batch_size}.")
-        self.model, self._name, self.batch_size, self.show_progress = model, name, batch_size, show_progress
-        self._lock = Lock()
+        super().__init__(
+            TorchBackend(model, precision),
+            PairTokenizer.of_model(model),
+            name,
+            activation=torch_activation(model.activation_fn),
+            batch_size=batch_size,
+            show_progress=show_progress,
+            why=why,
+        )
+        self.model = model
 
-    @property
-    def name(self) -> str:
-        """Path or id of the model."""
-        return self._name
 
-    def __call__(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
-        """Logits of ``n`` (query, passage) pairs, shape ``(n,)``.
+def _torch_dtype(precision: str) -> str:
+    if precision not in TORCH_PRECISIONS:
+        raise ConfigError(f"torch computes in {', '.join(TORCH_PRECISIONS)}; got precision={precision!r}.")
+    return TORCH_PRECISIONS[precision]
 
-        Raises:
-            ScoreError: The model gave a NaN or an infinite score.
-        """
-        if not pairs:
-            return np.empty(0)
-        from torch.nn import Identity
 
-        with self._lock:
-            scored = self.model.predict(
-                list(pairs), batch_size=self.batch_size, activation_fn=Identity(), show_progress_bar=self.show_progress
-            )
-        return finite(scored, self.name)
+def _precision_of(model: CrossEncoder) -> str:
+    stored = str(next(model.parameters()).dtype).removeprefix("torch.")
+    return next((name for name, dtype in TORCH_PRECISIONS.items() if dtype == stored), stored)
 
-    def activate(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Logits as the scores that the checkpoint's own activation shows (what ``predict`` returns)."""
-        import torch
 
-        activation: Any = self.model.activation_fn
-        activated: NDArray[np.float64] = activation(torch.from_numpy(logits)).numpy()
-        return activated
+def _constants(model: CrossEncoder) -> dict[str, Any]:
+    """What ``preprocess`` adds to the tokenized pairs that is the same for all, such as how to call the network."""
+    features = model.preprocess([("a", "b")])
+    return {name: value for name, value in features.items() if not hasattr(value, "shape")}

@@ -11,6 +11,7 @@ from sentence_transformers.util import batch_to_device
 from torch import Tensor
 
 from llama_index_rerank_tuner.batching import BATCH_COST, plan_batches
+from llama_index_rerank_tuner.reranking.backends.part import part_of
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -49,7 +50,7 @@ def batched_logits(
         token_budget or (CPU_TOKEN_BUDGET if on_cpu else GPU_TOKEN_BUDGET),
         batch_cost=_batch_cost(on_cpu) if batch_cost is None else batch_cost,
     )
-    logits = torch.cat([_logits(model, _part(features, batch)) for batch in batches])
+    logits = torch.cat([_logits(model, part_of(features, batch)) for batch in batches])
     return logits[torch.tensor(list(chain(*batches)), device=logits.device).argsort()]
 
 
@@ -57,17 +58,6 @@ def _batch_cost(on_cpu: bool) -> int:
     if not on_cpu:
         return GPU_BATCH_COST
     return CPU_BF16_BATCH_COST if torch.is_autocast_enabled("cpu") else BATCH_COST
-
-
-def _part(features: dict[str, Any], batch: list[int]) -> dict[str, Any]:
-    """Some of the pairs, without the columns in which all of them are padding."""
-    mask = features["attention_mask"]
-    used = mask[batch].any(dim=0).nonzero()
-    columns = slice(int(used.min()), int(used.max()) + 1)
-    return {
-        name: value[batch, columns] if isinstance(value, Tensor) and value.shape == mask.shape else value
-        for name, value in features.items()
-    }
 
 
 def _logits(model: CrossEncoder, features: dict[str, Any]) -> Tensor:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from llama_index_rerank_tuner.errors import ConfigError
 from llama_index_rerank_tuner.models import load_failed, resolve_model
 from llama_index_rerank_tuner.reranking.backends import load_cross_encoder
+from llama_index_rerank_tuner.reranking.backends.saved_scoring import SavedScoring
 from llama_index_rerank_tuner.training.losses import activation_for
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ def has_reranking_head(model_id: str) -> bool:
     Raises:
         CheckpointNotFoundError: There is no such model.
     """
-    architectures = _config(model_id).architectures or ()
-    return any(name.endswith((_HEAD, _CAUSAL)) for name in architectures) or _is_saved_cross_encoder(model_id)
+    return SavedScoring.read(model_id).has_head
 
 
 def needs_new_head(model_id: str, replace_head: bool = False) -> bool:
@@ -76,31 +76,8 @@ def load_for_training(model_id: str, new_head: bool, loss: str, max_length: int,
     # The old head's last layer has another shape: it is drawn anew instead of refused.
     settings = {"model_kwargs": {"ignore_mismatched_sizes": True}} if replaced else {}
     model = load_cross_encoder(model_id, device=device, max_length=max_length, new_head=new_head, kwargs=settings)
-    model.max_seq_length = min(model.max_seq_length or max_length, usable_positions(model.model, max_length))
     model.activation_fn = activation_for(loss)
     return model
-
-
-def usable_positions(network: Any, otherwise: int) -> int:
-    """Longest input that a network has positions for.
-
-    RoBERTa's family counts positions from after the padding token's index, so two of its 514 are never used.
-
-    Args:
-        network: The transformers model.
-        otherwise: What counts for a network without a table of positions.
-
-    Example:
-        >>> from torch.nn import Embedding, ModuleDict
-        >>> usable_positions(ModuleDict({"position_embeddings": Embedding(514, 1, padding_idx=1)}), 9)
-        512
-    """
-    from torch import nn
-
-    for name, table in network.named_modules():
-        if name.endswith("position_embeddings") and isinstance(table, nn.Embedding):
-            return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
-    return otherwise
 
 
 def _config(model_id: str) -> Any:
