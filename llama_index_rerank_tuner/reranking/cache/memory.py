@@ -1,45 +1,69 @@
-"""A cache in memory: scores each different pair of one model once."""
+"""A cache in this process: the scores that were used last."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from threading import Lock
 
-import numpy as np
-from numpy.typing import NDArray
-
-from llama_index_rerank_tuner.protocols import Scorer
+from llama_index_rerank_tuner.errors import ConfigError
 
 
-class CachedScorer:
-    """Wraps a scorer and keeps what it scored, for as long as the object lives.
+class MemoryCache:
+    """Keeps the scores that were used last, for as long as the process lives.
 
     Args:
-        scorer: The scorer to ask for pairs not seen before.
+        max_entries: Most scores kept, about 250 bytes each; None for no limit.
+
+    Raises:
+        ConfigError: ``max_entries`` is not positive.
 
     Example:
-        >>> class Length:
-        ...     name, asked = "length", 0
-        ...     def __call__(self, pairs):
-        ...         self.asked += len(pairs)
-        ...         return np.array([float(len(passage)) for _, passage in pairs])
-        >>> length = Length()
-        >>> cached = CachedScorer(length)
-        >>> cached([("q", "aa"), ("q", "b"), ("q", "aa")]).tolist(), length.asked
-        ([2.0, 1.0, 2.0], 2)
+        >>> cache = MemoryCache(max_entries=2)
+        >>> cache.put_many({b"a": 1.0, b"b": 2.0})
+        >>> cache.get_many([b"a"])
+        [1.0]
+        >>> cache.put_many({b"c": 3.0})
+        >>> cache.get_many([b"a", b"b", b"c"])
+        [1.0, None, 3.0]
     """
 
-    def __init__(self, scorer: Scorer) -> None:
-        self._scorer = scorer
-        self._scores: dict[tuple[str, str], float] = {}
+    def __init__(self, max_entries: int | None = 100_000) -> None:
+        if max_entries is not None and max_entries < 1:
+            raise ConfigError(f"max_entries must be a positive integer or None, got {max_entries}.")
+        self.max_entries = max_entries
+        self._scores: OrderedDict[bytes, float] = OrderedDict()
+        self._lock = Lock()
 
     @property
     def name(self) -> str:
-        """Name of the wrapped scorer."""
-        return self._scorer.name
+        """``memory``."""
+        return "memory"
 
-    def __call__(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
-        """Logits of ``n`` pairs, shape ``(n,)``; only the new ones are computed."""
-        new = [pair for pair in dict.fromkeys(pairs) if pair not in self._scores]
-        if new:
-            self._scores.update(zip(new, self._scorer(new).tolist(), strict=True))
-        return np.array([self._scores[pair] for pair in pairs], dtype=np.float64)
+    def __len__(self) -> int:
+        return len(self._scores)
+
+    def get_many(self, keys: Sequence[bytes]) -> list[float | None]:
+        """The scores of ``n`` keys, in order; None where there is none."""
+        with self._lock:
+            return [self._used(key) for key in keys]
+
+    def put_many(self, items: Mapping[bytes, float]) -> None:
+        """Keep the scores; the ones longest unused give way."""
+        with self._lock:
+            for key, score in items.items():
+                self._scores[key] = score
+                self._scores.move_to_end(key)
+            while self.max_entries is not None and len(self._scores) > self.max_entries:
+                self._scores.popitem(last=False)
+
+    def close(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._scores.clear()
+
+    def _used(self, key: bytes) -> float | None:
+        score = self._scores.get(key)
+        if score is not None:
+            self._scores.move_to_end(key)
+        return score
