@@ -56,3 +56,7 @@ class ScoreError(RerankTunerError, ValueError):
 
 class NotTrainedError(RerankTunerError, RuntimeError):
     """A result of training was asked for before ``finetune()`` ran."""
+
+
+class OverloadedError(RerankTunerError, RuntimeError):
+    """More waits to be reranked than was allowed to wait: the call is refused at once rather than served too late."""
