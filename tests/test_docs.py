@@ -17,7 +17,14 @@ BLOCKS = [
 
 
 def test_there_is_something_to_run() -> None:
-    assert [name for name, _ in BLOCKS] == ["README.md", "data.md", "mining.md", "mining.md", "training.md"]
+    assert [name for name, _ in BLOCKS] == [
+        "README.md",
+        "data.md",
+        "mining.md",
+        "mining.md",
+        "reranking.md",
+        "training.md",
+    ]
 
 
 @pytest.mark.parametrize(("page", "block"), BLOCKS)

@@ -74,6 +74,7 @@ def test_everything_promised_lies_in_the_output_folder(tuned: TuneResult) -> Non
         "model/rerank_contract.json",
         "model/training_report.json",
         "model/mix.json",
+        "model/calibration.json",
         "model/verdict.json",
         "model/last/config.json",
         "model/base/config.json",

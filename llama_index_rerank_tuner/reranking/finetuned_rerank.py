@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from llama_index.core.bridge.pydantic import ConfigDict, Field, PrivateAttr
-from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload
-from llama_index.core.instrumentation import get_dispatcher
-from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
+from llama_index.core.callbacks import CallbackManager
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
-from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
+from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.postprocessor.sbert_rerank import SentenceTransformerRerank
 from numpy.typing import NDArray
 
-from llama_index_rerank_tuner.errors import ConfigError, RerankTunerWarning
+from llama_index_rerank_tuner.errors import ConfigError, RerankTunerWarning, ScoreError
 from llama_index_rerank_tuner.protocols import Scorer
-from llama_index_rerank_tuner.reranking.backends import TorchScorer, load_cross_encoder
+from llama_index_rerank_tuner.reranking.abstaining import Cut
+from llama_index_rerank_tuner.reranking.announcing import announced
+from llama_index_rerank_tuner.reranking.assembling import AssembledScorer
+from llama_index_rerank_tuner.reranking.backends import finite
+from llama_index_rerank_tuner.reranking.cache.protocol import ScoreCache
+from llama_index_rerank_tuner.reranking.calibration import Calibration
+from llama_index_rerank_tuner.reranking.checkpoint_folder import checkpoint_folder, local_folder
 from llama_index_rerank_tuner.reranking.mixing import RankMix
-from llama_index_rerank_tuner.reranking.scope_watch import ScopeWatch
+from llama_index_rerank_tuner.reranking.queue import call_in_thread
+from llama_index_rerank_tuner.reranking.results import reranked_node
+from llama_index_rerank_tuner.reranking.saved_settings import calibration_of, contract_of, mix_of
+from llama_index_rerank_tuner.reranking.serving_settings import BackendName, Precision, ServingSettings
+from llama_index_rerank_tuner.reranking.text_watch import TextWatch
+from llama_index_rerank_tuner.reranking.windows import WindowMode
 from llama_index_rerank_tuner.text import TextContract
-
-RETRIEVAL_SCORE = "retrieval_score"
-dispatcher = get_dispatcher(__name__)
 
 
 class FinetunedRerank(SentenceTransformerRerank):
@@ -34,26 +40,36 @@ class FinetunedRerank(SentenceTransformerRerank):
     It stands wherever LlamaIndex's ``SentenceTransformerRerank`` does. It returns new ``NodeWithScore`` objects and
     leaves the caller's untouched, ranks on logits, keeps ties in the retriever's order, and refuses NaN scores.
 
-    The score it shows is the checkpoint's own (what ``SentenceTransformerRerank`` would show), or the mixed score
-    where a mix is on.
+    The score it shows is the checkpoint's own (what ``SentenceTransformerRerank`` would show), the mixed score where
+    a mix is on, or the calibrated probability of relevance where a calibration or a threshold was asked for. What is
+    shown never changes the order.
 
     Args:
         model: Checkpoint directory or hub id.
-        top_n: Number of nodes returned.
+        top_n: Most nodes returned.
         mix: ``auto`` takes the checkpoint's mix where one was fitted; None ranks on the reranker alone.
+        calibration: ``auto`` takes the checkpoint's calibration where one was fitted, and shows probabilities.
+        score_threshold: Drop nodes whose calibrated probability is below; all of them, where none is likely enough.
+        target_precision: The same, with the lowest threshold that reached this precision on validation questions.
+        backend: ``auto`` takes the fastest that is installed and passed the checkpoint's parity gate, else torch.
+        precision: ``fp32``, ``bf16``, ``fp16`` or ``int8``; None leaves it to the backend.
+        windows: Score passages that are too long in overlapping windows, by their best window (``max``) or the mean
+            of the first and the best (``first_max``); None cuts them.
+        cache: Keep scores: ``memory``, a path of an SQLite file, ``redis://...``, or a ``ScoreCache``.
+        queue: Let concurrent calls share micro-batches.
         device: ``cpu``, ``cuda``, ``mps``; None takes a GPU where there is one.
-        batch_size: Pairs scored at once; None takes 8 on a CPU and 32 elsewhere.
+        batch_size: Most pairs scored at once; None leaves it to the backend's token budget.
         use_fp16: Half precision (GPU).
-        show_progress: Show a progress bar over the batches of a call.
+        show_progress: Show a progress bar over the pairs of a call.
         keep_retrieval_score: Keep the retriever's score in the returned nodes' metadata, hidden from models.
         contract: Text contract; None takes the checkpoint's, or LlamaIndex's default where it has none.
-        scorer: Scores the pairs instead of ``model``; for tests and caches.
+        scorer: Scores the pairs instead of ``model``; for tests and scorers of your own.
         cross_encoder_kwargs: More arguments for ``CrossEncoder``.
         callback_manager: LlamaIndex's callback manager.
 
     Raises:
         CheckpointNotFoundError: There is no such model.
-        ConfigError: ``top_n`` is not positive, or the model has more than one output.
+        ConfigError: A setting cannot work, or the model has more than one output.
 
     Example:
         >>> from llama_index.core.schema import NodeWithScore, TextNode
@@ -69,60 +85,97 @@ class FinetunedRerank(SentenceTransformerRerank):
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
-    batch_size: int | None = Field(default=None, description="Pairs scored at once.")
-    use_fp16: bool = Field(default=False, description="Half precision.")
-    show_progress: bool = Field(default=False, description="Show a progress bar over the batches of a call.")
     contract: TextContract = Field(default_factory=TextContract, description="How query and node become text.")
     mix: RankMix | None = Field(default=None, description="Mix with the retriever's rank.")
+    calibration: Calibration | None = Field(default=None, description="Turns logits into shown probabilities.")
+    score_threshold: float | None = Field(default=None, description="Least calibrated probability of a node.")
+    target_precision: float | None = Field(default=None, description="Validation precision of the threshold.")
+    backend: BackendName = Field(default="auto", description="What computes the scores.")
+    precision: Precision | None = Field(default=None, description="Precision of the weights.")
+    windows: WindowMode | None = Field(default=None, description="How passages that are too long are scored.")
+    cache: str | None = Field(default=None, description="Where scores are kept.")
+    queue: bool = Field(default=False, description="Whether concurrent calls share micro-batches.")
+    device: str | None = Field(default=None, description="Device asked for.")
+    batch_size: int | None = Field(default=None, description="Most pairs scored at once.")
+    use_fp16: bool = Field(default=False, description="Half precision.")
+    show_progress: bool = Field(default=False, description="Show a progress bar over the pairs of a call.")
     _scorer: Any = PrivateAttr()
-    _warned: bool = PrivateAttr(default=False)
-    _scope_watch: ScopeWatch | None = PrivateAttr(default=None)
+    _assembled: AssembledScorer | None = PrivateAttr(default=None)
+    _objects: tuple[str, ...] = PrivateAttr(default=())
+    _cut: Cut = PrivateAttr(default_factory=Cut)
+    _watch: TextWatch = PrivateAttr()
 
     def __init__(
         self,
         model: str | Path,
         top_n: int = 3,
         *,
-        mix: RankMix | Literal["auto"] | None = "auto",
+        mix: RankMix | Mapping[str, Any] | Literal["auto"] | None = "auto",
+        calibration: Calibration | Mapping[str, Any] | Literal["auto"] | None = None,
+        score_threshold: float | None = None,
+        target_precision: float | None = None,
+        backend: BackendName = "auto",
+        precision: Precision | None = None,
+        windows: WindowMode | None = None,
+        cache: str | Path | ScoreCache | None = None,
+        queue: bool = False,
         device: str | None = None,
         batch_size: int | None = None,
         use_fp16: bool = False,
         show_progress: bool = False,
         keep_retrieval_score: bool = False,
-        contract: TextContract | None = None,
+        contract: TextContract | Mapping[str, Any] | None = None,
         scorer: Scorer | None = None,
         cross_encoder_kwargs: dict[str, Any] | None = None,
         callback_manager: CallbackManager | None = None,
     ) -> None:
         if top_n < 1:
             raise ConfigError(f"top_n must be a positive integer, got {top_n}.")
-        if Path(model).expanduser().is_dir():
-            model = Path(model).expanduser()
-        contract = contract or TextContract.load(model) or TextContract()
-        fields: dict[str, Any] = {
-            "model": str(model),
-            "top_n": top_n,
-            "keep_retrieval_score": keep_retrieval_score,
-            "cross_encoder_kwargs": cross_encoder_kwargs or {},
+        serving: dict[str, Any] = {
+            "backend": backend,
+            "precision": precision,
+            "windows": windows,
+            "queue": queue,
+            "device": device,
             "batch_size": batch_size,
             "use_fp16": use_fp16,
             "show_progress": show_progress,
-            "contract": contract,
-            "mix": RankMix.load(model) if mix == "auto" else mix,
+            "cross_encoder_kwargs": cross_encoder_kwargs or {},
+        }
+        settings = ServingSettings(**serving, cache=str(cache) if isinstance(cache, Path) else cache)
+        if scorer is not None and settings.stands_before_a_model:
+            raise ConfigError("windows, queue and cache stand before a model; put them before a scorer= yourself.")
+        folder = local_folder(model) if scorer is not None else checkpoint_folder(model, settings.cross_encoder_kwargs)
+        name = str(local_folder(model) or model)
+        wants_cut = score_threshold is not None or target_precision is not None
+        calibration = calibration_of("auto" if calibration is None and wants_cut else calibration, folder)
+        cut = Cut.chosen(calibration, score_threshold, target_precision, name)
+        fields: dict[str, Any] = {
+            **serving,
+            "model": name,
+            "top_n": top_n,
+            "keep_retrieval_score": keep_retrieval_score,
+            "contract": contract_of(contract, folder, name),
+            "mix": mix_of(mix, folder),
+            "calibration": calibration,
+            "score_threshold": score_threshold,
+            "target_precision": target_precision,
+            "cache": settings.cache if isinstance(settings.cache, str) else None,
             "callback_manager": callback_manager or CallbackManager([]),
         }
         BaseNodePostprocessor.__init__(self, **fields)
-        self._device = device or ""
-        self._scope_watch = ScopeWatch(contract.scope)
-        self._scorer = scorer if scorer is not None else self._load_scorer(device)
+        self._cut, self._watch = cut, TextWatch(name, self.contract)
+        self._objects = _given_objects(scorer, settings.cache)
+        self._serve(scorer, folder, settings)
 
-    def _load_scorer(self, device: str | None) -> TorchScorer:
-        settings = {"max_length": self.contract.max_length, **self.cross_encoder_kwargs}
-        self._model = load_cross_encoder(
-            self.model, device=device, max_length=settings.pop("max_length"), use_fp16=self.use_fp16, kwargs=settings
-        )
-        self._device = str(self._model.device)
-        return TorchScorer(self._model, self.model, self.batch_size, self.show_progress)
+    def _serve(self, scorer: Scorer | None, folder: Path | None, settings: ServingSettings) -> None:
+        self._device = settings.device or ""
+        if scorer is not None or folder is None:
+            self._scorer = scorer
+            return
+        assembled = AssembledScorer(folder, self.model, self.contract, settings)
+        self._scorer = self._assembled = assembled
+        self._model, self._device = assembled.torch_model, assembled.device
 
     @classmethod
     def class_name(cls) -> str:
@@ -135,81 +188,75 @@ class FinetunedRerank(SentenceTransformerRerank):
         scorer: Scorer = self._scorer
         return scorer
 
+    @property
+    def backend_reason(self) -> str:
+        """What computes the scores, and why that was chosen."""
+        if self._assembled is None:
+            return f"{self._scorer.name} was given as the scorer."
+        batched = self._assembled.batched
+        return f"{batched.backend.name}: {batched.why}."
+
+    def to_dict(self, **kwargs: Any) -> dict[str, Any]:
+        """The settings, for ``from_dict``, which loads the model again.
+
+        A scorer or a cache that was given as an object cannot travel; a warning says so, and
+        ``from_dict(settings, scorer=...)`` takes it again.
+        """
+        if self._objects:
+            warnings.warn(
+                f"The {' and the '.join(self._objects)} of this FinetunedRerank was given as an object and is not "
+                f"among its settings: from_dict(settings) will do without and load {self.model}. "
+                f"Hand it in again: from_dict(settings, {self._objects[0]}=...).",
+                RerankTunerWarning,
+                stacklevel=2,
+            )
+        settings: dict[str, Any] = super().to_dict(**kwargs)
+        return settings
+
+    def close(self) -> None:
+        """Answer the calls that wait in the queue, and let go of the cache; nothing can be reranked after."""
+        if self._assembled is not None:
+            self._assembled.close()
+
+    async def _apostprocess_nodes(
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+    ) -> list[NodeWithScore]:
+        return await call_in_thread(self._postprocess_nodes, nodes, query_bundle)
+
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         if query_bundle is None:
             raise ConfigError("Reranking needs the query: pass query_str or query_bundle.")
-        if not nodes:
-            return []
-        dispatcher.event(ReRankStartEvent(query=query_bundle, nodes=nodes, top_n=self.top_n, model_name=self.model))
-        payload: dict[str, Any] = {
-            EventPayload.NODES: nodes,
-            EventPayload.MODEL_NAME: self.model,
-            EventPayload.QUERY_STR: query_bundle.query_str,
-            EventPayload.TOP_K: self.top_n,
-        }
-        with self.callback_manager.event(CBEventType.RERANKING, payload=payload) as event:
-            reranked = self._rerank(nodes, query_bundle.query_str)
-            event.on_end(payload={EventPayload.NODES: reranked})
-        dispatcher.event(ReRankEndEvent(nodes=reranked))
-        return reranked
+        with announced(self.callback_manager, self.model, self.top_n, nodes, query_bundle) as result:
+            if nodes:
+                result.extend(self._rerank(nodes, query_bundle.query_str))
+        return result
 
     def _rerank(self, nodes: Sequence[NodeWithScore], query: str) -> list[NodeWithScore]:
-        logits = self._scorer(self._pairs(nodes, query))
-        ranked_on = self.mix.combine(logits) if self.mix is not None else logits
-        shown = ranked_on if self.mix is not None else self._shown(logits)
-        order = np.argsort(-ranked_on, kind="stable")[: self.top_n]
-        return [self._result(nodes[i], float(shown[i])) for i in order]
-
-    def _pairs(self, nodes: Sequence[NodeWithScore], query: str) -> list[tuple[str, str]]:
+        self._watch.look(nodes)
         query_text = self.contract.query_text(query)
-        pairs = [(query_text, self.contract.passage_text(each.node)) for each in nodes]
-        if self.contract.metadata_mode != "embed" and not self._warned:
-            self._warn_of_other_text(nodes)
-        if self._scope_watch is not None:
-            self._warn_of_other_scope(self._scope_watch.other_scope(nodes))
-        return pairs
+        logits = self._logits([(query_text, self.contract.passage_text(each.node)) for each in nodes])
+        ranked_on = self.mix.combine(logits) if self.mix is not None else logits
+        shown, kept = self._shown(logits, ranked_on), self._cut.keeps(logits)
+        order = [i for i in np.argsort(-ranked_on, kind="stable") if kept[i]][: self.top_n]
+        return [reranked_node(nodes[i], float(shown[i]), self.keep_retrieval_score) for i in order]
 
-    def _warn_of_other_text(self, nodes: Sequence[NodeWithScore]) -> None:
-        """Say once that LlamaIndex's own reranker would read another text than this model was tuned on."""
-        for each in nodes:
-            if each.node.get_content(metadata_mode=MetadataMode.EMBED) != self.contract.content(each.node):
-                self._warned = True
-                warnings.warn(
-                    f"{self.model} was tuned on texts with metadata mode {self.contract.metadata_mode!r} and is served "
-                    "so. SentenceTransformerRerank would add the nodes' metadata to the text and may rank otherwise. "
-                    "To tune on what it reads, make the data with RerankDataset.from_nodes.",
-                    RerankTunerWarning,
-                    stacklevel=2,
-                )
-                return
+    def _logits(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
+        """Scores each different pair once, so that equal texts get equal scores."""
+        place = {pair: index for index, pair in enumerate(dict.fromkeys(pairs))}
+        logits = finite(self._scorer(list(place)), self._scorer.name)
+        if len(logits) != len(place):
+            raise ScoreError(f"{self._scorer.name} gave {len(logits)} scores for {len(place)} pairs.")
+        return logits[[place[pair] for pair in pairs]]
 
-    def _warn_of_other_scope(self, sign: str | None) -> None:
-        """Say once that the reranker serves in another scope than it was tuned for."""
-        if sign is None:
-            return
-        self._scope_watch = None
-        warnings.warn(
-            f"{self.model} was tuned on candidates of the scope {self.contract.scope!r}, and {sign}. A reranker can do "
-            "worse than before in a scope that it was not tuned for: mine with scope= as the app retrieves, and tune "
-            "again.",
-            RerankTunerWarning,
-            stacklevel=2,
-        )
+    def _shown(self, logits: NDArray[np.float64], ranked_on: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.calibration is not None:
+            return self.calibration.probabilities(logits)
+        activate = getattr(self._scorer, "activate", None)
+        return ranked_on if self.mix is not None or activate is None else activate(logits)
 
-    def _shown(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self._scorer.activate(logits) if isinstance(self._scorer, TorchScorer) else logits
 
-    def _result(self, found: NodeWithScore, score: float) -> NodeWithScore:
-        if not self.keep_retrieval_score:
-            return NodeWithScore(node=found.node, score=score)
-        hidden = [RETRIEVAL_SCORE]
-        node = found.node.model_copy(
-            update={
-                "metadata": {**found.node.metadata, RETRIEVAL_SCORE: found.score},
-                "excluded_embed_metadata_keys": [*found.node.excluded_embed_metadata_keys, *hidden],
-                "excluded_llm_metadata_keys": [*found.node.excluded_llm_metadata_keys, *hidden],
-            }
-        )
-        return NodeWithScore(node=node, score=score)
+def _given_objects(scorer: Scorer | None, cache: object) -> tuple[str, ...]:
+    given = {"scorer": scorer is not None, "cache": cache is not None and not isinstance(cache, str)}
+    return tuple(name for name, is_object in given.items() if is_object)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llama_index_rerank_tuner.errors import ConfigError, DataError
+from llama_index_rerank_tuner.errors import ConfigError
 from llama_index_rerank_tuner.json_files import read_record, write_json
 from llama_index_rerank_tuner.metrics import score_rankings
+from llama_index_rerank_tuner.reranking.folds import folds_over_groups
 
 MIX_FILE = "mix.json"
 WEIGHTS = tuple(round(step * 0.05, 2) for step in range(21))
@@ -111,23 +111,15 @@ def fit_mix(lists: Sequence[ScoredList], retriever: str | None = None, folds: in
         DataError: There are under two groups to cross-fit on.
         ConfigError: There are under two folds.
     """
-    if folds < 2:
-        raise ConfigError(f"folds must be at least 2, got {folds}.")
-    groups = sorted({each.group for each in lists})
-    if len(groups) < 2:
-        raise DataError("mix", f"{len(groups)} validation groups cannot be cross-fitted", "Give at least two.")
-    random.Random(seed).shuffle(groups)
-    fold_of = {group: index % min(folds, len(groups)) for index, group in enumerate(groups)}
-    members = np.array([fold_of[each.group] for each in lists])
     quality = np.array([_ndcg_under(RankMix(weight), lists) for weight in WEIGHTS])
     chosen, out_of_fold = [], np.empty(len(lists))
-    for fold in range(members.max() + 1):
-        best = int(quality[:, members != fold].mean(axis=1).argmax())
+    for fitted, judged in folds_over_groups([each.group for each in lists], "mix", folds, seed):
+        best = int(quality[:, fitted].mean(axis=1).argmax())
         chosen.append(WEIGHTS[best])
-        out_of_fold[members == fold] = quality[best, members == fold]
+        out_of_fold[judged] = quality[best, judged]
     evidence = {
         "questions": len(lists),
-        "groups": len(groups),
+        "groups": len({each.group for each in lists}),
         "fold_weights": chosen,
         f"{METRIC} mixed, out of fold": float(out_of_fold.mean()),
         f"{METRIC} reranker alone": float(quality[-1].mean()),
