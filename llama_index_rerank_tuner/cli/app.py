@@ -10,6 +10,7 @@ import typer
 
 from llama_index_rerank_tuner.cli.audit import audit
 from llama_index_rerank_tuner.cli.console import error, quiet_libraries, result_lines, say
+from llama_index_rerank_tuner.cli.export import export
 from llama_index_rerank_tuner.cli.train import train
 from llama_index_rerank_tuner.errors import RerankTunerError
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(audit)
 app.command()(train)
+app.command()(export)
 
 Output = Annotated[Path, typer.Option(help="Directory for the checkpoint (model/), the data used and the report.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in the output directory.")]

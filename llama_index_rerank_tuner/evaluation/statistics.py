@@ -17,7 +17,7 @@ MIN_GROUPS = 5
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean over questions with its 95 % interval."""
+    """A mean over questions with its interval, of 95 % where nothing else was asked for."""
 
     value: float
     low: float
@@ -40,7 +40,11 @@ class Estimate:
 
 
 def cluster_bootstrap(
-    values: Mapping[str, float], groups: Mapping[str, str], samples: int = 5000, seed: int = 0
+    values: Mapping[str, float],
+    groups: Mapping[str, str],
+    samples: int = 5000,
+    seed: int = 0,
+    confidence: float = CONFIDENCE,
 ) -> Estimate:
     """Mean over questions, with a percentile interval from resampled groups.
 
@@ -54,6 +58,8 @@ def cluster_bootstrap(
         groups: Question to group.
         samples: Bootstrap samples.
         seed: Same values and seed, same interval.
+        confidence: Share of such intervals that hold the true mean. Each end of a 90 % interval is a one-sided 95 %
+            bound.
 
     Raises:
         ConfigError: There is no question.
@@ -76,14 +82,14 @@ def cluster_bootstrap(
         return Estimate(mean, float("-inf"), float("inf"))
     drawn = np.random.default_rng(seed).integers(0, len(order), size=(samples, len(order)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    tail = 100 * _expanded_tail(len(order))
+    tail = 100 * _expanded_tail(len(order), confidence)
     low, high = np.percentile(means, [tail, 100 - tail])
     return Estimate(mean, float(low), float(high))
 
 
-def _expanded_tail(groups: int) -> float:
+def _expanded_tail(groups: int, confidence: float) -> float:
     """The share to cut at each end so that a percentile interval covers as a t interval over the groups does."""
     from scipy.stats import norm, t
 
-    quantile = t.ppf((1 + CONFIDENCE) / 2, groups - 1)
+    quantile = t.ppf((1 + confidence) / 2, groups - 1)
     return float(norm.cdf(-quantile * (groups / (groups - 1)) ** 0.5))
