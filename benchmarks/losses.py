@@ -2,21 +2,23 @@
 
     python benchmarks/losses.py --data DIR [--questions 500] [--validation 200] [--losses listnet bce lambda ranknet]
                                 [--seeds 1] [--epochs 1] [--max-length 128] [--negatives 3] [--group-key paper]
-                                [--output runs/losses]
+                                [--backend torch|onnx] [--output runs/losses]
 
 ``DIR`` is a BEIR folder. The questions are split by source document; negatives are mined once and every arm learns from
 the same lists, or from the same pairs. Cold arms start from all-MiniLM-L6-v2 with a random head; warm ones share one
-warm start on imitation lists. One more arm takes the first loss with negatives that the default guards let through.
-All arms then rank the same candidates (BM25 and all-MiniLM-L6-v2 fused, top 30) of the validation questions. Intervals
-are bootstrapped over documents; differences are paired. The table is printed whole again after every arm.
+warm start on imitation lists. Two more arms take the first loss with negatives that the default guards let through,
+with their margin and without it. All arms then rank the same candidates (BM25 and all-MiniLM-L6-v2 fused, top 30) of
+the validation questions. Intervals are bootstrapped over documents; differences are paired. The table is printed whole
+again after every arm. What an earlier call trained and scored in ``--output`` is not done again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
-import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from llama_index_rerank_tuner import (
@@ -27,14 +29,14 @@ from llama_index_rerank_tuner import (
     RerankBenchmark,
     RerankDataset,
 )
+from llama_index_rerank_tuner.deployment.export import export_onnx
 from llama_index_rerank_tuner.errors import RerankTunerWarning
 from llama_index_rerank_tuner.evaluation import RETRIEVER
 from llama_index_rerank_tuner.evaluation.statistics import Estimate
 from llama_index_rerank_tuner.mining import attach_candidates, imitation_lists
-from llama_index_rerank_tuner.mining.guards import default_guards
+from llama_index_rerank_tuner.mining.guards import Guard, MarginGuard, default_guards
 from llama_index_rerank_tuner.models import MINILM
 from llama_index_rerank_tuner.records import RerankExample
-from llama_index_rerank_tuner.reranking.cache import CachedScorer
 from llama_index_rerank_tuner.retrieval import DenseRetriever, FusionRetriever, RememberingRetriever, sentence_encoder
 from llama_index_rerank_tuner.training import FinetuneConfig
 
@@ -65,21 +67,28 @@ class Arms:
         self.rerankers: dict[str, FinetunedRerank] = {}
         self.seconds: dict[str, float] = {}
 
-    def mined(self, guarded: bool) -> RerankDataset:
-        guards = default_guards() if guarded else ()
+    def mined(self, guards: Sequence[Guard]) -> RerankDataset:
         count = self.options.negatives
         generator = HardNegativeDatasetGenerator(self.nodes, self.sources, negatives_per_query=count, guards=guards)
         return generator.generate(self.train)
 
     def train_arm(self, name: str, data: RerankDataset, loss: str, model: str, seed: int, warm: bool = False) -> str:
         """Train an arm and let it compete; returns the model that its labels started from."""
-        options, started = self.options, time.perf_counter()
+        folder = self.folder / name.replace(" ", "_").replace(",", "")
+        if not folder.is_dir():
+            self.train_engine(folder, data, loss, model, seed, warm)
+        self.seconds[name] = json.loads((folder / "training_report.json").read_text())["seconds"]
+        self.compete(name, folder / "last")
+        return str(folder / "base") if warm else model
+
+    def train_engine(self, folder: Path, data: RerankDataset, loss: str, model: str, seed: int, warm: bool) -> None:
+        options = self.options
         engine = CrossEncoderFinetuneEngine(
             data,
             # The last weights compete, so a few questions to watch are enough.
             self.validation.with_examples(self.validation.examples[:10]),
             model_id=model,
-            model_output_path=self.folder / name.replace(" ", "_"),
+            model_output_path=folder,
             warm_start=self.imitation(seed) if warm else None,
             config=FinetuneConfig(
                 loss=loss,
@@ -90,23 +99,22 @@ class Arms:
                 guard=False,
             ),
             show_progress=True,
-            overwrite=True,
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RerankTunerWarning)  # an arm that does badly is a result here
-            engine.finetune()
-        self.seconds[name] = time.perf_counter() - started
-        self.compete(name, str(engine.model_output_path / "last"))
-        return str(engine.base_model_path)
+            engine.finetune(resume=True)
 
     def imitation(self, seed: int) -> list[RerankExample]:
         queries = [example.query for example in self.train]
         contract = self.train.contract
         return imitation_lists(queries, self.nodes, self.sources, contract, lists_per_query=1, seed=seed)
 
-    def compete(self, name: str, model: str) -> None:
-        scorer = CachedScorer(FinetunedRerank(model, mix=None).scorer)
-        self.rerankers[name] = FinetunedRerank(model, 30, mix=None, scorer=scorer)
+    def compete(self, name: str, model: Path) -> None:
+        if self.options.backend == "onnx" and not (model / "onnx").is_dir():
+            export_onnx(model)
+        self.rerankers[name] = FinetunedRerank(
+            model, 30, mix=None, backend=self.options.backend, cache=str(self.folder / "scores.sqlite")
+        )
         self.print_table()
 
     def print_table(self) -> None:
@@ -136,15 +144,19 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--max-length", type=int, default=128)
+    parser.add_argument("--backend", choices=["torch", "onnx"], default="torch", help="what ranks; both in fp32")
     parser.add_argument("--output", default="runs/losses")
     arms = Arms(options := parser.parse_args())
-    plain, guarded = arms.mined(guarded=False), arms.mined(guarded=True)
+    guards = default_guards()
+    plain, guarded = arms.mined([]), arms.mined(guards)
+    by_labels = arms.mined([each for each in guards if not isinstance(each, MarginGuard)])
     for seed in range(options.seeds):
         first, *others = options.losses
         suffix = f" {seed}" if options.seeds > 1 else ""
         base = arms.train_arm(f"warm {first}{suffix}", plain, first, MINILM, seed, warm=True)
-        arms.compete(f"warm start alone{suffix}", base)
+        arms.compete(f"warm start alone{suffix}", Path(base))
         arms.train_arm(f"warm {first}, guarded{suffix}", guarded, first, base, seed)
+        arms.train_arm(f"warm {first}, guarded without margin{suffix}", by_labels, first, base, seed)
         for loss in others:
             arms.train_arm(f"warm {loss}{suffix}", plain, loss, base, seed)
         for loss in options.losses:
