@@ -6,10 +6,10 @@
 
 ``DIR`` is a BEIR folder. The questions are split by source document; negatives are mined once and every arm learns from
 the same lists, or from the same pairs. Cold arms start from all-MiniLM-L6-v2 with a random head; warm ones share one
-warm start on imitation lists. Two more arms take the first loss with negatives that the default guards let through,
-with their margin and without it. All arms then rank the same candidates (BM25 and all-MiniLM-L6-v2 fused, top 30) of
-the validation questions. Intervals are bootstrapped over documents; differences are paired. The table is printed whole
-again after every arm. What an earlier call trained and scored in ``--output`` is not done again.
+warm start on imitation lists. One more arm takes the first loss with negatives that the default guards let through.
+All arms then rank the same candidates (BM25 and all-MiniLM-L6-v2 fused, top 30) of the validation questions. Intervals
+are bootstrapped over documents; differences are paired. The table is printed whole again after every arm. What an
+earlier call trained and scored in ``--output`` is not done again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from llama_index_rerank_tuner.errors import RerankTunerWarning
 from llama_index_rerank_tuner.evaluation import RETRIEVER
 from llama_index_rerank_tuner.evaluation.statistics import Estimate
 from llama_index_rerank_tuner.mining import attach_candidates, imitation_lists
-from llama_index_rerank_tuner.mining.guards import Guard, MarginGuard, default_guards
+from llama_index_rerank_tuner.mining.guards import Guard, default_guards
 from llama_index_rerank_tuner.models import MINILM
 from llama_index_rerank_tuner.records import RerankExample
 from llama_index_rerank_tuner.retrieval import DenseRetriever, FusionRetriever, RememberingRetriever, sentence_encoder
@@ -147,16 +147,13 @@ def main() -> None:
     parser.add_argument("--backend", choices=["torch", "onnx"], default="torch", help="what ranks; both in fp32")
     parser.add_argument("--output", default="runs/losses")
     arms = Arms(options := parser.parse_args())
-    guards = default_guards()
-    plain, guarded = arms.mined([]), arms.mined(guards)
-    by_labels = arms.mined([each for each in guards if not isinstance(each, MarginGuard)])
+    plain, guarded = arms.mined([]), arms.mined(default_guards())
     for seed in range(options.seeds):
         first, *others = options.losses
         suffix = f" {seed}" if options.seeds > 1 else ""
         base = arms.train_arm(f"warm {first}{suffix}", plain, first, MINILM, seed, warm=True)
         arms.compete(f"warm start alone{suffix}", Path(base))
         arms.train_arm(f"warm {first}, guarded{suffix}", guarded, first, base, seed)
-        arms.train_arm(f"warm {first}, guarded without margin{suffix}", by_labels, first, base, seed)
         for loss in others:
             arms.train_arm(f"warm {loss}{suffix}", plain, loss, base, seed)
         for loss in options.losses:
