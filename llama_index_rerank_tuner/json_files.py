@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,9 +14,11 @@ RecordT = TypeVar("RecordT")
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON; a dataclass is written as its fields."""
+    """Write indented JSON, whole or not at all; a dataclass is written as its fields."""
     plain = asdict(content) if is_dataclass(content) and not isinstance(content, type) else content
-    path.write_text(json.dumps(plain, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.write_text(json.dumps(plain, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(unfinished, path)
 
 
 def read_json(path: Path) -> Any:

@@ -9,8 +9,10 @@ from typing import Any
 from llama_index_rerank_tuner.deployment.staging import staged
 from llama_index_rerank_tuner.deployment.tracing import Traceable, first_line, quiet
 from llama_index_rerank_tuner.errors import MissingExtraError, RerankTunerError
+from llama_index_rerank_tuner.reranking.backends.converted import note_weights
 from llama_index_rerank_tuner.reranking.backends.onnx_backend import OnnxBackend
 from llama_index_rerank_tuner.reranking.backends.openvino_backend import OpenVinoBackend
+from llama_index_rerank_tuner.reranking.fingerprint import model_fingerprint
 
 ONNX_FILE, OPENVINO_FILE = "onnx/model.onnx", "openvino/openvino_model.xml"
 OPSET = 18
@@ -39,6 +41,7 @@ def export_onnx(checkpoint: str | Path) -> Path:
         file = folder / destination.name
         _write_onnx(model, file)
         model.check_same(OnnxBackend(file))
+        note_weights(file, model_fingerprint(checkpoint))
     return destination
 
 
@@ -66,6 +69,7 @@ def export_openvino(checkpoint: str | Path) -> Path:
         file = folder / destination.name
         _write_openvino(model, file)
         model.check_same(OpenVinoBackend(file, "fp32"))
+        note_weights(file, model_fingerprint(checkpoint))
     return destination
 
 

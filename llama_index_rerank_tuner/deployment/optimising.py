@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from llama_index_rerank_tuner.dataset import RerankDataset
 from llama_index_rerank_tuner.deployment.export import export_onnx, export_openvino
 from llama_index_rerank_tuner.deployment.gate import check_parity
-from llama_index_rerank_tuner.deployment.quantize import cpu_kind, quantize_onnx
+from llama_index_rerank_tuner.deployment.quantize import quantize_onnx
 from llama_index_rerank_tuner.deployment.questions import METRIC, ParityQuestions
 from llama_index_rerank_tuner.deployment.speed import median_speed
 from llama_index_rerank_tuner.deployment.tracing import first_line
@@ -22,6 +22,7 @@ from llama_index_rerank_tuner.errors import ConfigError, RerankTunerError
 from llama_index_rerank_tuner.mining import attach_candidates
 from llama_index_rerank_tuner.reranking.backends.batched import BatchedScorer
 from llama_index_rerank_tuner.reranking.backends.choosing import load_scorer
+from llama_index_rerank_tuner.reranking.backends.converted import cpu_kind
 from llama_index_rerank_tuner.reranking.backends.onnx_backend import OnnxBackend
 from llama_index_rerank_tuner.reranking.backends.openvino_backend import OpenVinoBackend
 from llama_index_rerank_tuner.reranking.backends.threads import compute_threads

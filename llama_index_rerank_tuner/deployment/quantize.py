@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import logging
-import platform
 from pathlib import Path
 
 from llama_index_rerank_tuner.deployment.export import export_onnx, require
 from llama_index_rerank_tuner.deployment.staging import staged
 from llama_index_rerank_tuner.deployment.tracing import first_line
 from llama_index_rerank_tuner.errors import RerankTunerError
+from llama_index_rerank_tuner.reranking.backends.converted import INT8_FILES, cpu_kind, note_weights
 from llama_index_rerank_tuner.reranking.backends.onnx_backend import OnnxBackend
+from llama_index_rerank_tuner.reranking.fingerprint import model_fingerprint
 
-INT8_FILES = {
-    "vnni": "onnx/model_qint8_avx512_vnni.onnx",
-    "arm64": "onnx/model_qint8_arm64.onnx",
-    "other": "onnx/model_quint8_avx2.onnx",
-}
-"""Where sentence-transformers keeps the int8 network for a kind of CPU.
-
-Signed weights keep the order better, and are twice as fast, on a CPU that adds up products of bytes in 32 bits (VNNI,
-ARM). Older x86 CPUs add them up in 16 bits, which signed weights overflow: theirs are unsigned.
-"""
 _LIMIT = 1_900_000_000
 """Bytes near which a graph must keep its weights beside it (2 GB, the most that protobuf holds)."""
 
@@ -55,19 +46,11 @@ def quantize_onnx(checkpoint: str | Path, source: Path | None = None, *, per_cha
         file = folder / destination.name
         _quantize(source, file, per_channel, signed=kind != "other")
         OnnxBackend(file, "int8")
+        note_weights(file, model_fingerprint(checkpoint))
     for other in INT8_FILES.values():
         if other != INT8_FILES[kind]:
             (Path(checkpoint) / other).unlink(missing_ok=True)
     return destination
-
-
-def cpu_kind() -> str:
-    """The key of ``INT8_FILES`` for this machine."""
-    if platform.machine().lower() in ("arm64", "aarch64"):
-        return "arm64"
-    described = Path("/proc/cpuinfo")
-    flags = described.read_text(encoding="utf-8", errors="replace").split() if described.is_file() else []
-    return "vnni" if {"avx512_vnni", "avx_vnni"} & set(flags) else "other"
 
 
 def _quantize(source: Path, file: Path, per_channel: bool, signed: bool) -> None:

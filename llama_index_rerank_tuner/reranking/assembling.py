@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,11 +42,14 @@ class AssembledScorer:
 
     def __init__(self, folder: Path, name: str, contract: TextContract, settings: ServingSettings) -> None:
         self._name = name
+        before = model_fingerprint(folder) if settings.cache is not None else None
         self.batched = _loaded(folder, contract, settings)
-        self.windowed = _windowed(self.batched, folder, settings.windows) if settings.windows is not None else None
-        self.queued = QueuedScorer(self.windowed or self.batched) if settings.queue else None
-        scorer: Scorer = self.queued or self.windowed or self.batched
-        self.cached = _cached(scorer, self.batched, folder, contract, settings)
+        self.queued = QueuedScorer(self.batched) if settings.queue else None
+        scorer: Scorer = self.queued or self.batched
+        self.windowed = _windowed(scorer, self.batched, folder, settings) if settings.windows is not None else None
+        scorer = self.windowed or scorer
+        self.cached = _cached(scorer, self.batched, folder, contract, settings, before) if before is not None else None
+        self._owns_cache = isinstance(settings.cache, str)
         self._outermost: Scorer = self.cached or scorer
         self._told, self._lock = False, Lock()
 
@@ -77,10 +80,10 @@ class AssembledScorer:
         return self.batched.activate(logits)
 
     def close(self) -> None:
-        """Answer what waits in the queue, and let go of the cache."""
+        """Answer what waits in the queue, and close the cache; one that was given as an object stays open."""
         if self.queued is not None:
             self.queued.close()
-        if self.cached is not None:
+        if self.cached is not None and self._owns_cache:
             self.cached.close()
 
     def _tell_of_truncated(self) -> None:
@@ -89,14 +92,15 @@ class AssembledScorer:
                 return
             self._told = True
         cut, scored = self.batched.truncated, self.batched.scored
+        advice = "Shorten the queries." if self.windowed is not None else "windows='max' reads passages to their end."
         logger.warning(
-            "%s read only the beginning of %d of the first %d pairs (%.0f %%): they are longer than %d tokens. "
-            "windows='max' reads passages to their end.",
+            "%s read only the beginning of %d of the first %d pairs (%.0f %%): they are longer than %d tokens. %s",
             self.name,
             cut,
             scored,
             100 * cut / scored,
             self.batched.tokenizer.max_length,
+            advice,
         )
 
 
@@ -114,31 +118,38 @@ def _loaded(folder: Path, contract: TextContract, settings: ServingSettings) -> 
     )
 
 
-def _windowed(scorer: BatchedScorer, folder: Path, mode: WindowMode) -> WindowedScorer:
+def _windowed(scorer: Scorer, batched: BatchedScorer, folder: Path, settings: ServingSettings) -> WindowedScorer:
     from transformers import AutoTokenizer
 
-    saved = SavedScoring.read(folder)
+    saved = SavedScoring.read(folder, settings.trusts_remote_code)
     if saved.only_torch is not None:
         raise ConfigError(f"windows= cannot tell how much of a passage fits: {saved.only_torch}. Leave it out.")
-    longest = scorer.tokenizer.max_length
+    longest = batched.tokenizer.max_length
     if longest is None:
         raise ConfigError("windows= needs a longest pair, and the model has none. Give a contract with max_length.")
-    return WindowedScorer(scorer, AutoTokenizer.from_pretrained(folder), longest, mode, prompt=saved.prompt)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=settings.trusts_remote_code)
+    return WindowedScorer(scorer, tokenizer, longest, cast(WindowMode, settings.windows), prompt=saved.prompt)
 
 
 def _cached(
-    scorer: Scorer, batched: BatchedScorer, folder: Path, contract: TextContract, settings: ServingSettings
-) -> CachedScorer | None:
-    if settings.cache is None:
-        return None
-    if not SavedScoring.read(folder).has_head:
+    scorer: Scorer,
+    batched: BatchedScorer,
+    folder: Path,
+    contract: TextContract,
+    settings: ServingSettings,
+    fingerprint: str,
+) -> CachedScorer:
+    """The scorer behind its cache; ``fingerprint`` is the checkpoint's before it was loaded."""
+    if model_fingerprint(folder) != fingerprint:
+        raise ConfigError(f"{folder} was written to while it was loaded. Load it again when that is done.")
+    if not SavedScoring.read(folder, settings.trusts_remote_code).has_head:
         raise ConfigError(
             f"cache= cannot keep the scores of {folder}: it has no reranking head, and gets a random one each time it "
             "is loaded. Tune it first, or leave cache= out."
         )
     caches = open_caches(settings.cache) if isinstance(settings.cache, str) else settings.cache
     namespace = score_namespace(
-        model_fingerprint(folder),
+        fingerprint,
         batched.backend.name,
         contract,
         max_length=batched.tokenizer.max_length,

@@ -11,7 +11,7 @@ from llama_index_rerank_tuner.reranking.backends.variants import VARIANTS_FILE
 
 _CONVERTED = ("onnx/*", "openvino/*", "*.onnx", "*.onnx_data")
 _NOT_SERVED = ("last/*", "base/*", "checkpoint-*/*", "*.h5", "*.msgpack", "*.ot", "*.tflite", "*.gguf")
-_PICKLED = ("*.bin", "*.pt", "*.pth")
+_PICKLED = ("pytorch_model*.bin", "*/pytorch_model*.bin", "training_args.bin", "*.pt", "*.pth")
 _HUB_SETTINGS = ("revision", "token", "local_files_only")
 
 

@@ -33,6 +33,8 @@ from llama_index_rerank_tuner.reranking.text_watch import TextWatch
 from llama_index_rerank_tuner.reranking.windows import WindowMode
 from llama_index_rerank_tuner.text import TextContract
 
+_CHANGEABLE = frozenset({"top_n", "mix", "keep_retrieval_score", "callback_manager"})
+
 
 class FinetunedRerank(SentenceTransformerRerank):
     """Reranks nodes with a cross-encoder under its own text contract.
@@ -93,7 +95,8 @@ class FinetunedRerank(SentenceTransformerRerank):
     backend: BackendName = Field(default="auto", description="What computes the scores.")
     precision: Precision | None = Field(default=None, description="Precision of the weights.")
     windows: WindowMode | None = Field(default=None, description="How passages that are too long are scored.")
-    cache: str | None = Field(default=None, description="Where scores are kept.")
+    cache: str | None = Field(default=None, repr=False, description="Where scores are kept; may hold a password.")
+    cross_encoder_kwargs: dict[str, Any] = Field(default_factory=dict, repr=False, description="For CrossEncoder.")
     queue: bool = Field(default=False, description="Whether concurrent calls share micro-batches.")
     device: str | None = Field(default=None, description="Device asked for.")
     batch_size: int | None = Field(default=None, description="Most pairs scored at once.")
@@ -213,8 +216,26 @@ class FinetunedRerank(SentenceTransformerRerank):
         settings: dict[str, Any] = super().to_dict(**kwargs)
         return settings
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or what a pickle gives back, has the same settings and loads the model again."""
+        return type(self).from_dict, (self.to_dict(),)
+
+    def __copy__(self) -> FinetunedRerank:
+        """As ``__reduce__``."""
+        return type(self).from_dict(self.to_dict())
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> FinetunedRerank:
+        """As ``__reduce__``."""
+        return type(self).from_dict(self.to_dict())
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse to change what took effect when the model was loaded."""
+        if name in type(self).model_fields and name not in _CHANGEABLE:
+            raise ConfigError(f"{name} is fixed once the model is loaded; make a new FinetunedRerank with {name}=...")
+        super().__setattr__(name, value)
+
     def close(self) -> None:
-        """Answer the calls that wait in the queue, and let go of the cache; nothing can be reranked after."""
+        """Answer the calls that wait in the queue, which takes no more, and close the cache if it was opened here."""
         if self._assembled is not None:
             self._assembled.close()
 

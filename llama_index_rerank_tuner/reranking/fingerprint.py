@@ -16,6 +16,7 @@ _NOT_THE_MODEL = frozenset(
     {
         "rerank_contract.json",
         "training_report.json",
+        "verdict.json",
         "calibration.json",
         "mix.json",
         "variants.json",
@@ -25,7 +26,8 @@ _NOT_THE_MODEL = frozenset(
         "scheduler.pt",
     }
 )
-_OTHER_MODELS = ("onnx", "openvino", "last", "checkpoint-", ".")
+_OTHER_MODELS = frozenset({"onnx", "openvino", "last", "base"})
+_OTHER_PREFIXES = ("checkpoint-", ".")
 """Folders of a checkpoint that hold converted weights, other weights or nothing of the model."""
 _SETTLED = 2.0
 """Seconds after which a file that changes again is sure to get another time of change."""
@@ -96,7 +98,7 @@ def _model_files(folder: Path) -> list[Path]:
     found = []
     for each in folder.rglob("*"):
         within = each.relative_to(folder)
-        other = any(part.startswith(_OTHER_MODELS) for part in within.parts[:-1])
+        other = any(part in _OTHER_MODELS or part.startswith(_OTHER_PREFIXES) for part in within.parts[:-1])
         if not other and each.suffix in _WEIGHTS | _SETTINGS and each.name not in _NOT_THE_MODEL and each.is_file():
             found.append(each)
     return sorted(found, key=lambda each: each.relative_to(folder).as_posix())

@@ -34,7 +34,7 @@ class ScopeWatch:
 
     def __init__(self, scope: str | None) -> None:
         self.scope = scope or ""
-        self._documents: list[str] = []
+        self._calls, self._documents = 0, set[str]()
 
     def other_scope(self, nodes: Sequence[NodeWithScore]) -> str | None:
         """What shows that the candidates are of another scope; None where nothing does."""
@@ -52,12 +52,13 @@ class ScopeWatch:
         if first is None:
             return None
         if len(set(documents)) > 1:
-            self._documents.clear()
+            self._calls, self._documents = 0, set()
             return None
-        self._documents.append(first)
-        if len(self._documents) < CALLS or len(set(self._documents)) == 1:
+        self._calls += 1
+        self._documents.add(first)
+        if self._calls < CALLS or len(self._documents) == 1:
             return None
-        return f"the candidates of {len(self._documents)} questions in a row came from one document each"
+        return f"the candidates of {self._calls} questions in a row came from one document each"
 
 
 def _wider(values: Sequence[object], sign: str) -> str | None:

@@ -77,6 +77,11 @@ class ServingSettings:
         return {name: value for name, value in self.cross_encoder_kwargs.items() if name not in HUB_ARGUMENTS}
 
     @property
+    def trusts_remote_code(self) -> bool:
+        """Whether code that comes with the model may run."""
+        return bool(self.cross_encoder_kwargs.get("trust_remote_code", False))
+
+    @property
     def stands_before_a_model(self) -> bool:
         """Whether anything is asked for that stands between the caller and a model."""
         return self.windows is not None or self.queue or self.cache is not None

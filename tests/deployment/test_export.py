@@ -12,11 +12,11 @@ from sentence_transformers.backend.utils import backend_should_export
 
 from llama_index_rerank_tuner.deployment import export, export_onnx, export_openvino, quantize_onnx
 from llama_index_rerank_tuner.deployment.export import require
-from llama_index_rerank_tuner.deployment.quantize import INT8_FILES, cpu_kind
 from llama_index_rerank_tuner.deployment.staging import staged
 from llama_index_rerank_tuner.errors import CheckpointNotFoundError, ConfigError, MissingExtraError, RerankTunerError
 from llama_index_rerank_tuner.reranking.backends.batched import BatchedScorer
 from llama_index_rerank_tuner.reranking.backends.choosing import load_scorer
+from llama_index_rerank_tuner.reranking.backends.converted import INT8_FILES, cpu_kind
 from llama_index_rerank_tuner.reranking.backends.onnx_backend import OnnxBackend
 from llama_index_rerank_tuner.reranking.backends.openvino_backend import OpenVinoBackend
 from llama_index_rerank_tuner.reranking.backends.protocol import Backend

@@ -16,6 +16,7 @@ from llama_index_rerank_tuner.cli.app import app
 from llama_index_rerank_tuner.dataset import RerankDataset
 from llama_index_rerank_tuner.deployment import export as exporting
 from llama_index_rerank_tuner.deployment import optimise, variants_table
+from llama_index_rerank_tuner.deployment.questions import ParityQuestions
 from llama_index_rerank_tuner.errors import ConfigError, DataError, RerankTunerError
 from llama_index_rerank_tuner.records import Passage, RerankExample
 from llama_index_rerank_tuner.reranking.backends.choosing import load_scorer
@@ -28,8 +29,8 @@ from tests.conftest import WORDS
 OPTIMISING = "llama_index_rerank_tuner.deployment.optimising"
 
 
-def questions_it_answers(checkpoint: str, count: int, seed: int = 0) -> RerankDataset:
-    """Questions whose only relevant candidate is the one that the checkpoint ranks first: its nDCG@10 is 1."""
+def questions_it_answers(checkpoint: str, count: int, seed: int = 0, among: int = 1) -> RerankDataset:
+    """Questions with one relevant candidate, drawn from those that the checkpoint ranks first: of one, nDCG@10 is 1."""
     random = np.random.default_rng(seed)
     scorer = load_scorer(checkpoint, "torch", "fp32", device="cpu", max_length=128)
     queries = [" ".join(random.choice(WORDS, 4)) for _ in range(count)]
@@ -38,8 +39,8 @@ def questions_it_answers(checkpoint: str, count: int, seed: int = 0) -> RerankDa
     examples = []
     for number, (query, texts) in enumerate(zip(queries, lists, strict=True)):
         passages = tuple(Passage(text, node_id=f"{number}-{place}") for place, text in enumerate(texts))
-        best = int(np.argmax(logits[number * 6 : number * 6 + 6]))
-        positive = replace(passages[best], label=1.0)
+        ranked = np.argsort(-logits[number * 6 : number * 6 + 6])
+        positive = replace(passages[int(random.choice(ranked[:among]))], label=1.0)
         examples.append(
             RerankExample(f"q{number}", query, (positive,), (), candidates=passages, group=f"g{number // 4}")
         )
@@ -64,18 +65,30 @@ def ndcg_of(variants: Variants, name: str) -> float:
     return float(found.evidence["ndcg_at_10"])
 
 
-def broken_and_exact(checkpoint: str, seed: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[bool, bool]:
-    """Whether a network of weights perturbed until nDCG@10 drops by 0.02 passes, and whether the exact one does."""
-    questions = questions_it_answers(checkpoint, 320, seed)
-    exact = optimise(checkpoint, questions, variants=["onnx fp32"])
-    scale, drop, broken = 0.003, 0.0, exact
-    while drop < 0.02:
+def perturbed_until_it_drops(checkpoint: str, seed: int, tmp_path: Path) -> Path:
+    """A copy with noise in its weights that costs 0.02 of nDCG@10, on 2,000 questions of their own."""
+    many = ParityQuestions.build(questions_it_answers(checkpoint, 2_000, seed, among=3), TextContract(), 30)
+
+    def quality(folder: str | Path) -> float:
+        scorer = load_scorer(folder, "torch", "fp32", device="cpu", max_length=128)
+        return float(np.mean(list(many.ndcg(many.scores(scorer, "")).values())))
+
+    before, scale = quality(checkpoint), 0.003
+    while True:
         other = Path(shutil.copytree(checkpoint, tmp_path / f"perturbed {scale}"))
         perturb(other, scale, seed)
-        monkeypatch.setattr(f"{OPTIMISING}.export_onnx", lambda folder, other=other: moved(other, Path(folder)))
-        broken = optimise(checkpoint, questions, variants=["onnx fp32"])
-        drop = ndcg_of(broken, "torch fp32") - ndcg_of(broken, "onnx fp32")
+        if before - quality(other) >= 0.02:
+            return other
         scale *= 1.4
+
+
+def broken_and_exact(checkpoint: str, seed: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[bool, bool]:
+    """Whether a network of perturbed weights passes on questions not seen before, and whether the exact one does."""
+    other = perturbed_until_it_drops(checkpoint, seed, tmp_path)
+    questions = questions_it_answers(checkpoint, 320, seed + 100, among=3)
+    exact = optimise(checkpoint, questions, variants=["onnx fp32"])
+    monkeypatch.setattr(f"{OPTIMISING}.export_onnx", lambda folder: moved(other, Path(folder)))
+    broken = optimise(checkpoint, questions, variants=["onnx fp32"])
     monkeypatch.undo()
     return broken.variants[1].passed, exact.variants[1].passed
 
@@ -99,7 +112,11 @@ def test_it_does_so_ten_times_of_ten(
     assert broken_and_exact(tiny_cross_encoder, seed, monkeypatch, tmp_path) == (False, True)
 
 
-def test_what_was_measured_is_recorded_and_auto_takes_what_passed(tiny_cross_encoder: str) -> None:
+def test_what_was_measured_is_recorded_and_auto_takes_what_passed(
+    tiny_cross_encoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speeds = {"torch fp32": 40.0, "onnx fp32": 80.0}
+    monkeypatch.setattr(f"{OPTIMISING}.median_speed", lambda scorer, lists: speeds[scorer.backend.name])
     TextContract(metadata_mode="none", max_length=64).save(tiny_cross_encoder)
     questions = questions_it_answers(tiny_cross_encoder, 300)
     measured = optimise(tiny_cross_encoder, questions, variants=["onnx fp32", "onnx fp32"])
@@ -114,7 +131,7 @@ def test_what_was_measured_is_recorded_and_auto_takes_what_passed(tiny_cross_enc
     assert exact.evidence["largest_logit_difference"] < 1e-5
     assert ndcg_of(measured, "torch fp32") == 1.0
     assert "onnx fp32" in variants_table(measured)
-    assert load_scorer(tiny_cross_encoder, device="cpu").backend.name in ("torch fp32", "onnx fp32")
+    assert load_scorer(tiny_cross_encoder, device="cpu").backend.name == "onnx fp32"
 
 
 def test_few_questions_keep_fp32_unless_told(tiny_cross_encoder: str) -> None:

@@ -15,6 +15,8 @@ from llama_index.core.schema import NodeWithScore, TextNode
 
 from llama_index_rerank_tuner.errors import ConfigError, RerankTunerWarning
 from llama_index_rerank_tuner.reranking import FinetunedRerank, RankMix
+from llama_index_rerank_tuner.reranking.backends.batched import BatchedScorer
+from llama_index_rerank_tuner.reranking.backends.choosing import load_scorer
 from llama_index_rerank_tuner.reranking.cache import MemoryCache
 from llama_index_rerank_tuner.text import TextContract
 from tests.conftest import WORDS
@@ -94,6 +96,43 @@ def test_a_retrained_model_serves_no_stale_score(tiny_cross_encoder: str, tmp_pa
     after = scores(FinetunedRerank(tiny_cross_encoder, 20, cache=cache), LISTS[0])
     assert after == pytest.approx(scores(FinetunedRerank(tiny_cross_encoder, 20), LISTS[0]))
     assert all(after[name] > before[name] for name in before)
+
+
+def test_a_shared_cache_stays_open_when_one_of_its_rerankers_is_closed(tiny_cross_encoder: str) -> None:
+    shared = MemoryCache()
+    first, second = (FinetunedRerank(tiny_cross_encoder, 20, cache=shared) for _ in range(2))
+    expected = scores(first, LISTS[0])
+    first.close()
+    assert scores(second, LISTS[0]) == expected
+    assert second._assembled is not None
+    assert second._assembled.batched.scored == 0
+
+
+def test_a_checkpoint_that_is_written_to_while_it_loads_is_not_cached(
+    tiny_cross_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load_and_replace(*arguments: Any, **settings: Any) -> Any:
+        loaded = load_scorer(*arguments, **settings)
+        weights = Path(tiny_cross_encoder) / "model.safetensors"
+        new = weights.with_name("new")
+        new.write_bytes(weights.read_bytes()[:-1] + b"!")
+        new.replace(weights)
+        return loaded
+
+    monkeypatch.setattr("llama_index_rerank_tuner.reranking.assembling.load_scorer", load_and_replace)
+    with pytest.raises(ConfigError, match="was written to while it was loaded"):
+        FinetunedRerank(tiny_cross_encoder, cache=tmp_path / "scores.sqlite")
+
+
+def test_long_passages_wait_in_the_queue_window_by_window(tiny_cross_encoder: str) -> None:
+    settings: dict[str, Any] = {"windows": "max", "contract": TextContract(max_length=24)}
+    alone = FinetunedRerank(tiny_cross_encoder, 20, **settings)
+    queued = FinetunedRerank(tiny_cross_encoder, 20, queue=True, **settings)
+    texts = [" ".join(WORDS * times) for times in (1, 7, 20)]
+    assert scores(queued, texts) == pytest.approx(scores(alone, texts), abs=1e-6)
+    assert queued._assembled is not None
+    assert isinstance(queued._assembled.queued.scorer, BatchedScorer)
+    queued.close()
 
 
 def test_scores_of_a_random_head_are_not_kept(tiny_encoder: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 from collections.abc import Sequence
@@ -68,6 +69,29 @@ def test_a_pickled_reranker_loads_its_model_again(tiny_cross_encoder: str) -> No
     again = pickle.loads(pickle.dumps(made))
     results = [each.postprocess_nodes(NODES, query_str="what fee") for each in (made, again)]
     assert [(each.node_id, each.score) for each in results[0]] == [(each.node_id, each.score) for each in results[1]]
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda made: pickle.loads(pickle.dumps(made))])
+def test_a_copy_keeps_the_settings_and_says_what_it_cannot_keep(copied: Any, tiny_cross_encoder: str) -> None:
+    made = FinetunedRerank(tiny_cross_encoder, 2, queue=True, cache="memory")
+    assert copied(made).to_dict() == made.to_dict()
+    with pytest.warns(RerankTunerWarning, match="The scorer of this"):
+        copied(FinetunedRerank(tiny_cross_encoder, scorer=Level()))
+
+
+def test_what_took_effect_on_loading_cannot_be_changed_after(tiny_cross_encoder: str) -> None:
+    made = FinetunedRerank(tiny_cross_encoder, 2)
+    for name, value in {"score_threshold": 0.9, "windows": "max", "cache": "memory", "queue": True}.items():
+        with pytest.raises(ConfigError, match=f"{name} is fixed once the model is loaded"):
+            setattr(made, name, value)
+    made.top_n = 1
+    assert len(made.postprocess_nodes(NODES, query_str="what fee")) == 1
+
+
+def test_a_password_is_not_shown(tiny_cross_encoder: str) -> None:
+    made = FinetunedRerank(tiny_cross_encoder, cache="redis://:hunter2@localhost:1/0")
+    assert "hunter2" not in f"{made!r} {made}"
+    made.close()
 
 
 def test_a_mix_that_was_left_off_stays_off(tiny_cross_encoder: str) -> None:

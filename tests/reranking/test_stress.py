@@ -25,8 +25,8 @@ from tests.reranking.queue.scorers import Pair, score
 from tests.reranking.redis_server import RedisServer
 
 CALLERS, CALLS, MOST = 64, 2000, 200
-FLAT = 5_000_000
-"""Bytes by which the second half of the calls may grow what is held; the nodes they return are over 20 times that."""
+FLAT = 8_000_000
+"""Bytes by which the second half of the calls may grow what is held; the nodes they return are over 10 times that."""
 PATIENCE = 60.0
 TEXTS = [f"passage {number}" for number in range(400)]
 Ranked = list[tuple[str, float]]
@@ -143,7 +143,7 @@ def test_no_wrong_score_and_no_lost_call_while_redis_is_killed_and_restarted_twi
     assert wrong == []
     assert all(each.score == 0.5 and each.node.metadata == {} for each in NODES.values())
     assert grown < FLAT
-    assert scored < sum(len(call_of(number)[1]) for number in range(CALLS)), "Redis answered nothing"
+    assert scored < 0.95 * sum(len(call_of(number)[1]) for number in range(CALLS)), "Redis answered nothing"
     assert used_again
     assert len([each for each in given if "The score cache" in str(each.message)]) == 1
 

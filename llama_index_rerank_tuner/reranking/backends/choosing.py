@@ -11,6 +11,7 @@ from typing import Any
 
 from llama_index_rerank_tuner.errors import CheckpointNotFoundError, ConfigError, RerankTunerWarning
 from llama_index_rerank_tuner.reranking.backends.batched import BatchedScorer
+from llama_index_rerank_tuner.reranking.backends.converted import made_from
 from llama_index_rerank_tuner.reranking.backends.cross_encoders import load_cross_encoder
 from llama_index_rerank_tuner.reranking.backends.protocol import Backend
 from llama_index_rerank_tuner.reranking.backends.saved_scoring import numpy_activation, only_plain
@@ -120,13 +121,32 @@ def choose(
     """
     _check_names(backend, precision)
     if backend == "torch":
+        _warn_of_refused(Path(model).expanduser(), precision)
         return Choice("torch", precision, None, "it was asked for")
     if backend != "auto":
         return _asked_for(Path(model).expanduser(), backend, precision, device, only_torch)
     choice = _automatic(Path(model).expanduser(), precision, device, only_torch)
     if choice.backend == "torch" and choice.precision == "int8":
         raise ConfigError(f"No int8 variant of {model} is to be had: {choice.why}. Make one with: {EXPORT}")
+    if choice.backend == "torch" and precision is not None:
+        _warn_of_refused(Path(model).expanduser(), precision)
     return choice
+
+
+def _warn_of_refused(folder: Path, precision: str | None) -> None:
+    """Say that torch in a precision that the gate refused serves all the same, because it was asked for."""
+    variants = Variants.load(folder) if precision is not None and folder.is_dir() else None
+    if variants is None or variants.fingerprint != model_fingerprint(folder):
+        return
+    recorded = variants.find("torch", precision or "fp32")
+    if recorded is not None and not recorded.passed:
+        _warn_not_passed(recorded, recorded.reason)
+
+
+def _warn_not_passed(recorded: Variant, reason: str) -> None:
+    warnings.warn(
+        f"{recorded.name} was asked for and did not pass: {reason.rstrip('.')}.", RerankTunerWarning, stacklevel=5
+    )
 
 
 def _automatic(folder: Path, precision: str | None, device: str | None, only_torch: bool) -> Choice:
@@ -148,7 +168,7 @@ def _fastest(folder: Path, variants: Variants, precision: str | None) -> Choice:
     of_precision = tuple(each for each in variants.variants if precision in (None, each.precision))
     found = Variants(variants.fingerprint, of_precision).fastest(folder)
     if found is None:
-        reasons = "; ".join(f"{each.name}: {_why_not(folder, each)}" for each in of_precision)
+        reasons = "; ".join(f"{each.name}: {each.obstacle(folder, variants.fingerprint)}" for each in of_precision)
         return Choice("torch", precision, None, f"no variant can be used ({reasons or 'none was made'})")
     speed = f", {found.pairs_per_second:.0f} pairs a second when measured" if found.pairs_per_second else ""
     why = f"{found.name} is the fastest installed variant that passed{speed} ({found.reason.rstrip('.')})"
@@ -171,27 +191,25 @@ def _asked_for(folder: Path, backend: str, precision: str | None, device: str | 
     best = variants.fastest(folder, backend) if variants is not None and precision is None else None
     precision = best.precision if best is not None else precision or "fp32"
     recorded = variants.find(backend, precision) if variants is not None else None
-    if recorded is not None and not recorded.passed:
-        reason = recorded.reason.rstrip(".")
-        warnings.warn(f"{recorded.name} was asked for and did not pass: {reason}.", RerankTunerWarning, stacklevel=4)
-    return Choice(backend, precision, _file(folder, backend, precision, recorded), "it was asked for")
+    file = _file(folder, backend, precision, recorded)
+    if recorded is not None and (obstacle := recorded.obstacle(folder, model_fingerprint(folder))) is not None:
+        _warn_not_passed(recorded, obstacle)
+    return Choice(backend, precision, file, "it was asked for")
 
 
 def _file(folder: Path, backend: str, precision: str, recorded: Variant | None) -> Path:
-    pattern = recorded.file if recorded is not None and recorded.file else _FILES.get((backend, precision))
+    if recorded is not None and recorded.file is None:
+        raise ConfigError(f"{recorded.name} of {folder} is not to be had: {recorded.reason}")
+    pattern = recorded.file if recorded is not None else _FILES.get((backend, precision))
     if pattern is None:
         known = ", ".join(known for name, known in _FILES if name == backend)
         raise ConfigError(f"backend={backend!r} computes in {known}; got precision={precision!r}.")
     found = sorted(folder.glob(pattern))
     if not found:
         raise CheckpointNotFoundError(f"{folder} has no {pattern}. Make it with: {EXPORT}")
+    if made_from(found[0]) not in (None, model_fingerprint(folder)):
+        raise ConfigError(f"{found[0]} was made from other weights than the checkpoint's. Make it again with: {EXPORT}")
     return found[0]
-
-
-def _why_not(folder: Path, variant: Variant) -> str:
-    if not variant.passed:
-        return variant.reason.rstrip(".")
-    return "not installed" if not variant.installed else f"{folder / (variant.file or '')} is missing"
 
 
 def _torch_scorer(

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 CPU_TOKEN_BUDGET = 1_024
+ONE_PAIR = 1
+"""Budget that gives every pair a batch of its own. Dynamic int8 scales the activations of a whole batch at once, so
+only alone is a pair's score its own, whoever else asks and whatever a cache knows."""
 
 
 class OnnxBackend:
@@ -33,10 +36,11 @@ class OnnxBackend:
         CheckpointNotFoundError: There is no such file.
     """
 
-    token_budget, batch_cost = CPU_TOKEN_BUDGET, BATCH_COST
+    batch_cost = BATCH_COST
 
     def __init__(self, file: str | Path, precision: str = "fp32", threads: int | None = None) -> None:
         self.file, self.precision = Path(file), precision
+        self.token_budget = ONE_PAIR if precision == "int8" else CPU_TOKEN_BUDGET
         self._session = _session(self.file, threads or compute_threads())
         self._inputs = [each.name for each in self._session.get_inputs()]
 

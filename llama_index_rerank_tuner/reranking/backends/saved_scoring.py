@@ -40,11 +40,12 @@ class SavedScoring:
     has_head: bool = True
 
     @classmethod
-    def read(cls, model: str | Path) -> SavedScoring:
+    def read(cls, model: str | Path, trust_remote_code: bool = False) -> SavedScoring:
         """Read it as sentence-transformers does.
 
         Args:
             model: Checkpoint directory or hub id.
+            trust_remote_code: Let code that comes with the model read its configuration.
 
         Raises:
             CheckpointNotFoundError: There is no such model.
@@ -53,7 +54,7 @@ class SavedScoring:
 
         path = resolve_model(model)
         try:
-            config = AutoConfig.from_pretrained(path)
+            config = AutoConfig.from_pretrained(path, trust_remote_code=trust_remote_code)
         except (OSError, ValueError) as error:
             raise load_failed(str(model), error) from error
         saved, transformer = _settings(path, "config_sentence_transformers.json"), _transformer_settings(path)

@@ -9,6 +9,7 @@ from typing import Any
 
 from llama_index_rerank_tuner.errors import DataError
 from llama_index_rerank_tuner.json_files import read_json, write_json
+from llama_index_rerank_tuner.reranking.backends.converted import cpu_kind, made_from
 
 VARIANTS_FILE = "variants.json"
 PAIRS_PER_SECOND = "pairs_per_second"
@@ -51,6 +52,26 @@ class Variant:
         """Whether what the backend runs on is installed here."""
         return find_spec(MODULES.get(self.backend, self.backend)) is not None
 
+    def obstacle(self, checkpoint: str | Path, fingerprint: str) -> str | None:
+        """Why it cannot serve here; None where it can.
+
+        Args:
+            checkpoint: The folder that its file lies in.
+            fingerprint: ``model_fingerprint`` of the checkpoint.
+        """
+        if not self.passed:
+            return self.reason.rstrip(".")
+        if not self.installed:
+            return "not installed"
+        if self.precision == "int8" and (checked_on := self.evidence.get("cpu", cpu_kind())) != cpu_kind():
+            return f"checked on another kind of CPU ({checked_on})"
+        file = Path(checkpoint) / self.file if self.file is not None else None
+        if file is None:
+            return None
+        if not file.is_file():
+            return f"{file} is missing"
+        return None if made_from(file) in (None, fingerprint) else f"{file} was made from other weights"
+
     @property
     def pairs_per_second(self) -> float:
         """Measured speed; 0 where none was measured."""
@@ -80,7 +101,7 @@ class Variants:
         return next(found, None)
 
     def fastest(self, checkpoint: str | Path, backend: str | None = None) -> Variant | None:
-        """The fastest that passed, is installed and has its file; the first of equals.
+        """The fastest that passed and can serve here; the first of equals.
 
         Args:
             checkpoint: The folder that the files lie in.
@@ -89,10 +110,7 @@ class Variants:
         usable = [
             each
             for each in self.variants
-            if each.passed
-            and each.installed
-            and backend in (None, each.backend)
-            and (each.file is None or (Path(checkpoint) / each.file).is_file())
+            if backend in (None, each.backend) and each.obstacle(checkpoint, self.fingerprint) is None
         ]
         return max(usable, key=lambda each: each.pairs_per_second, default=None)
 

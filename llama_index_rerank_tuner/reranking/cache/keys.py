@@ -11,6 +11,8 @@ from llama_index_rerank_tuner.errors import ConfigError
 from llama_index_rerank_tuner.journal import content_hash
 
 KEY_BYTES = 32
+SCORES_VERSION = 1
+"""Raised when this package comes to score the same pair otherwise, so that older scores are not served."""
 _NO_PART_OF_THE_SCORE = frozenset({"retriever", "scope"})
 
 
@@ -35,7 +37,7 @@ def score_namespace(fingerprint: str, backend: str, contract: Any, **settings: A
     made = asdict(contract) if is_dataclass(contract) and not isinstance(contract, type) else dict(contract)
     text = {name: value for name, value in made.items() if name not in _NO_PART_OF_THE_SCORE}
     try:
-        return bytes.fromhex(content_hash(fingerprint, backend, text, settings))
+        return bytes.fromhex(content_hash(SCORES_VERSION, fingerprint, backend, text, settings))
     except TypeError as error:
         raise ConfigError(f"A cache key must be made of JSON values: {error}. Got {text} and {settings}.") from error
 

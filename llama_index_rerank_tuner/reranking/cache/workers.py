@@ -44,8 +44,7 @@ class Workers:
             except Full:
                 return None
             if self._idle < self._jobs.qsize() and self._alive < self._threads:
-                self._alive += 1
-                Thread(target=self._work, name=self._name, daemon=True).start()
+                self._start_thread()
         return future
 
     def close(self) -> None:
@@ -54,6 +53,13 @@ class Workers:
             self.closed = True
             for _ in range(min(self._alive, self._jobs.maxsize - self._jobs.qsize())):
                 self._jobs.put_nowait(None)
+
+    def _start_thread(self) -> None:
+        self._alive += 1
+        try:
+            Thread(target=self._work, name=self._name, daemon=True).start()
+        except RuntimeError:  # the machine has no thread left: the job waits for the next that can be started
+            self._alive -= 1
 
     def _begin(self) -> None:
         self._process = os.getpid()

@@ -71,6 +71,41 @@ def test_variants_of_other_weights_are_not_used(own_exported_bert: str) -> None:
         choose(path, "onnx", device="cpu")
 
 
+def test_a_network_of_other_weights_is_not_served_whatever_the_record_says(own_exported_bert: str) -> None:
+    weights = Path(own_exported_bert) / "model.safetensors"
+    changed = bytearray(weights.read_bytes())
+    changed[-1] ^= 1
+    weights.write_bytes(changed)
+    for path in (own_exported_bert, recorded(own_exported_bert, TORCH), recorded(own_exported_bert, TORCH, ONNX)):
+        with pytest.raises(ConfigError, match=r"model\.onnx was made from other weights than the checkpoint's"):
+            choose(path, "onnx", device="cpu")
+    assert choose(own_exported_bert, device="cpu").backend == "torch"
+
+
+def test_a_network_that_could_not_be_made_is_not_replaced_by_an_older_file(own_exported_bert: str) -> None:
+    failed = Variant("onnx", "fp32", None, False, "failed: no such operator")
+    with pytest.raises(ConfigError, match=r"onnx fp32 of .* is not to be had: failed: no such operator"):
+        choose(recorded(own_exported_bert, TORCH, failed), "onnx", device="cpu")
+
+
+def test_int8_that_was_checked_on_another_kind_of_cpu_is_passed_over(own_exported_bert: str) -> None:
+    checked = Variant("onnx", "int8", "onnx/model.onnx", True, "lost 0.001", {"pairs_per_second": 99.0, "cpu": "z80"})
+    choice = choose(recorded(own_exported_bert, checked), device="cpu")
+    assert choice.backend == "torch"
+    assert "onnx int8: checked on another kind of CPU (z80)" in choice.why
+    with pytest.warns(RerankTunerWarning, match="onnx int8 was asked for and did not pass: checked on another kind"):
+        choose(own_exported_bert, "onnx", "int8", device="cpu")
+
+
+@pytest.mark.parametrize("backend", ["auto", "torch"])
+def test_torch_in_a_refused_precision_serves_when_told_and_says_so(backend: str, own_exported_bert: str) -> None:
+    refused = Variant("torch", "bf16", None, False, "lost 0.1 nDCG@10")
+    path = recorded(own_exported_bert, TORCH, refused)
+    with pytest.warns(RerankTunerWarning, match="torch bf16 was asked for and did not pass: lost 0.1 nDCG@10"):
+        choice = choose(path, backend, "bf16", device="cpu")
+    assert (choice.backend, choice.precision) == ("torch", "bf16")
+
+
 @pytest.mark.parametrize("settings", [{"device": "cuda"}, {"device": "cpu", "only_torch": True}])
 def test_what_only_torch_can_do_takes_torch(settings: dict[str, object], own_exported_bert: str) -> None:
     path = recorded(own_exported_bert, ONNX)

@@ -12,8 +12,11 @@ import torch
 from sentence_transformers import CrossEncoder
 from transformers import BertForSequenceClassification
 
+from llama_index_rerank_tuner.deployment.quantize import quantize_onnx
 from llama_index_rerank_tuner.errors import ConfigError
 from llama_index_rerank_tuner.reranking.backends import TorchScorer, load_cross_encoder, load_scorer
+from llama_index_rerank_tuner.reranking.backends.converted import note_weights
+from llama_index_rerank_tuner.reranking.fingerprint import model_fingerprint
 from tests.conftest import WORDS
 from tests.reranking.backends.exported import PAIRS, lively
 from tests.training.tiny_architectures import ARCHITECTURES
@@ -22,6 +25,12 @@ from tests.training.tiny_architectures import ARCHITECTURES
 def predicted(path: str, pairs: list[tuple[str, str]] = PAIRS, **settings: Any) -> Any:
     model = CrossEncoder(path, device="cpu", **settings)
     return model.predict(pairs, activation_fn=torch.nn.Identity())
+
+
+def same_network(path: str) -> None:
+    """Only what stands around the network was changed, so the converted ones are still its own."""
+    for file in (Path(path) / "onnx" / "model.onnx", Path(path) / "openvino" / "openvino_model.xml"):
+        note_weights(file, model_fingerprint(path))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -54,6 +63,12 @@ def test_random_lists_rank_as_upstream(backend: str, exported_bert: str) -> None
     scores = load_scorer(exported_bert, backend, device="cpu")(pairs)
     assert scores == pytest.approx(expected, abs=1e-4)
     assert np.ptp(expected) > 1
+
+
+def test_an_int8_score_is_the_pairs_own_whoever_else_is_scored(own_exported_bert: str) -> None:
+    quantize_onnx(own_exported_bert, Path(own_exported_bert) / "onnx" / "model.onnx")
+    scorer = load_scorer(own_exported_bert, "onnx", "int8", device="cpu")
+    assert scorer(PAIRS).tolist() == [float(scorer([pair])[0]) for pair in PAIRS]
 
 
 @pytest.mark.parametrize(("backend", "precision"), [("torch", "bf16"), ("openvino", "bf16"), ("torch", "fp16")])
@@ -93,6 +108,7 @@ def test_shown_scores_are_upstreams(backend: str, exported_bert: str) -> None:
 def test_the_checkpoints_own_activation_is_used(backend: str, own_exported_bert: str) -> None:
     model = CrossEncoder(own_exported_bert, device="cpu", activation_fn=torch.nn.Tanh())
     model.save_pretrained(own_exported_bert)
+    same_network(own_exported_bert)
     scorer = load_scorer(own_exported_bert, backend, device="cpu")
     assert scorer.activate(np.array([-1.0, 0.5])) == pytest.approx(np.tanh([-1.0, 0.5]))
 
@@ -103,6 +119,7 @@ def test_a_default_prompt_goes_before_the_query(backend: str, own_exported_bert:
     model = CrossEncoder(own_exported_bert, device="cpu", prompts={"rank": "old city "})
     model.default_prompt_name = "rank"
     model.save_pretrained(own_exported_bert)
+    same_network(own_exported_bert)
     expected = predicted(own_exported_bert)
     assert np.abs(expected - plain).max() > 1e-4
     assert load_scorer(own_exported_bert, backend, device="cpu")(PAIRS) == pytest.approx(expected, abs=1e-4)

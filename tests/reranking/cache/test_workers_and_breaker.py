@@ -8,6 +8,8 @@ from concurrent.futures import Future
 from queue import Empty, Queue
 from typing import Any
 
+import pytest
+
 from llama_index_rerank_tuner.reranking.cache.breaker import Breaker
 from llama_index_rerank_tuner.reranking.cache.workers import Workers
 from tests.reranking.cache.stores import SOON, eventually
@@ -141,3 +143,19 @@ def test_failures_of_callers_that_were_under_way_are_one_outage_with_the_first_p
 
 def test_being_well_is_no_news() -> None:
     assert not Breaker().succeeded()
+
+
+def test_a_machine_without_a_free_thread_loses_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    workers, start = Workers("w-no-thread", 1, 10), threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    waiting = workers.submit(lambda: 1)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    later = workers.submit(lambda: 2)
+    assert waiting is not None
+    assert later is not None
+    assert (waiting.result(5), later.result(5)) == (1, 2)
+    workers.close()
