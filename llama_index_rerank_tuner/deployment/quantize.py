@@ -9,7 +9,7 @@ from llama_index_rerank_tuner.deployment.export import export_onnx, require
 from llama_index_rerank_tuner.deployment.staging import staged
 from llama_index_rerank_tuner.deployment.tracing import first_line
 from llama_index_rerank_tuner.errors import RerankTunerError
-from llama_index_rerank_tuner.reranking.backends.converted import INT8_FILES, cpu_kind, note_weights
+from llama_index_rerank_tuner.reranking.backends.converted import INT8_FILES, cpu_kind, note_weights, take_away
 from llama_index_rerank_tuner.reranking.backends.onnx_backend import OnnxBackend
 from llama_index_rerank_tuner.reranking.fingerprint import model_fingerprint
 
@@ -49,7 +49,7 @@ def quantize_onnx(checkpoint: str | Path, source: Path | None = None, *, per_cha
         note_weights(file, model_fingerprint(checkpoint))
     for other in INT8_FILES.values():
         if other != INT8_FILES[kind]:
-            (Path(checkpoint) / other).unlink(missing_ok=True)
+            take_away(Path(checkpoint) / other)
     return destination
 
 

@@ -110,10 +110,11 @@ def test_the_int8_network_of_another_kind_of_cpu_is_taken_away(tmp_path: Path, m
     source = export_onnx(checkpoint)
     monkeypatch.setattr("llama_index_rerank_tuner.deployment.quantize.cpu_kind", lambda: "other")
     quantize_onnx(checkpoint, source)
-    assert sorted(each.name for each in source.parent.iterdir()) == ["model.onnx", "model_quint8_avx2.onnx"]
+    assert sorted(each.name for each in source.parent.glob("*.onnx")) == ["model.onnx", "model_quint8_avx2.onnx"]
     monkeypatch.setattr("llama_index_rerank_tuner.deployment.quantize.cpu_kind", lambda: "vnni")
     quantize_onnx(checkpoint, source)
-    assert sorted(each.name for each in source.parent.iterdir()) == ["model.onnx", "model_qint8_avx512_vnni.onnx"]
+    assert sorted(each.name for each in source.parent.glob("*.onnx")) == ["model.onnx", "model_qint8_avx512_vnni.onnx"]
+    assert len(list(source.parent.glob("*.made_from.json"))) == 2
 
 
 def test_a_causal_model_is_refused_with_the_reason(tmp_path: Path) -> None:

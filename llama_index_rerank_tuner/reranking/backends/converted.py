@@ -38,5 +38,11 @@ def made_from(file: Path) -> str | None:
     return (read_json(_note(file)) or {}).get("made_from")
 
 
+def take_away(file: Path) -> None:
+    """Remove a converted network and its note, where they are."""
+    for each in (file, _note(file)):
+        each.unlink(missing_ok=True)
+
+
 def _note(file: Path) -> Path:
     return file.with_name(f"{file.stem}.made_from.json")
