@@ -6,6 +6,7 @@ import copy
 import pickle
 import signal
 import threading
+from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 
 import numpy as np
@@ -205,7 +206,16 @@ def test_the_rest_of_a_large_call_that_is_cancelled_is_not_scored() -> None:
     assert [len(batch) for batch in scorer.batches] == [10, 1]
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """SIGINT interrupts, also where the tests run in the background of a shell, which ignores it there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system sends no signal to a thread")
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_caller_that_is_interrupted_gives_up_its_pairs() -> None:
     """Ctrl-C reaches a thread that waits as an exception out of ``Future.result``."""
     scorer = Gated()
