@@ -145,7 +145,7 @@ def test_the_query_engine_answers_from_nodes_in_the_tuned_models_order(executed:
     texts = {passage.key: passage.text for passage in load_qasper(source="fictional").dataset.corpus}
     reranker = FinetunedRerank(folder / "runs" / "qasper", top_n=3)
     logits = reranker.scorer([(asked, texts[row[3]]) for row in rows])
-    assert reranker._shown(logits).tolist() == pytest.approx(scores, abs=1e-3)
+    assert reranker.scorer.activate(logits).tolist() == pytest.approx(scores, abs=1e-3)
 
 
 def test_the_notebooks_code_parses(written: Any) -> None:
