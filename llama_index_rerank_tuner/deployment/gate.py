@@ -62,8 +62,8 @@ def check_parity(
     most 0.01 × 0.5 = 0.005.
 
     Why 50: questions about one document are not independent. Where a tenth of the documents loses 0.1 a question, twice
-    the limit in all, most sets of five documents show none of it: 58 % of them passed in a simulation of 300
-    questions, 33 % of those of ten documents, 11 % of 20, 1 % of 50.
+    the limit in all, most sets of five documents show none of it. In ``benchmarks/parity_gate.py`` 58 % of such sets
+    let it pass, 33 % of those of ten documents, 12 % of 20, under 1 % of 50.
 
     Args:
         reference: Question to nDCG@10 under torch fp32.

@@ -15,6 +15,7 @@ import numpy as np
 
 from llama_index_rerank_tuner.errors import RerankTunerError
 from llama_index_rerank_tuner.reranking.backends.cross_encoders import load_cross_encoder
+from llama_index_rerank_tuner.reranking.backends.first_token import first_token_only
 from llama_index_rerank_tuner.reranking.backends.protocol import Backend, Features
 from llama_index_rerank_tuner.reranking.backends.saved_scoring import only_plain
 from llama_index_rerank_tuner.reranking.backends.tokenizing import PairTokenizer
@@ -106,7 +107,8 @@ def _logits_only(network: Any, inputs: tuple[str, ...]) -> Module:
 
         def forward(self, *columns: Tensor) -> Tensor:
             named: Mapping[str, Tensor] = dict(zip(inputs, columns, strict=True))
-            logits: Tensor = self.network(**named, return_dict=True).logits
+            with first_token_only(self.network):
+                logits: Tensor = self.network(**named, return_dict=True).logits
             return logits
 
     return LogitsOnly().eval()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 
 from llama_index_rerank_tuner.errors import ConfigError, DataError
 from llama_index_rerank_tuner.reranking.calibrating import (
@@ -82,11 +83,10 @@ def test_fitting_finds_what_made_the_labels(slope: float, bias: float) -> None:
 
 def test_the_likelihood_is_that_of_scikit_learn() -> None:
     """Without smoothed labels and shrinkage the optimum is plain logistic regression's; with many labels, nearly."""
-    linear_model = pytest.importorskip("sklearn.linear_model")
     scored = lists(1.3, -1.0, questions=500)
     logits = np.concatenate([each.scores for each in scored])
     labels = [int(key in each.qrels) for each in scored for key in each.keys]
-    oracle = linear_model.LogisticRegression(C=np.inf).fit(logits[:, None], labels)
+    oracle = LogisticRegression(C=np.inf).fit(logits[:, None], labels)
     fitted = fit_calibration(scored)
     assert fitted.slope == pytest.approx(oracle.coef_[0, 0], rel=0.01)
     assert fitted.bias == pytest.approx(oracle.intercept_[0], abs=0.01)

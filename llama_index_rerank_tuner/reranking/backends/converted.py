@@ -14,8 +14,8 @@ INT8_FILES = {
 }
 """Where sentence-transformers keeps the int8 network for a kind of CPU.
 
-Signed weights keep the order better, and are faster, on a CPU that adds up products of bytes in 32 bits (VNNI, ARM).
-Older x86 CPUs add them up in 16 bits, which signed weights overflow: theirs are unsigned.
+Signed weights are for a CPU that adds up products of bytes in 32 bits (VNNI, ARM). Older x86 CPUs add them up in
+16 bits, which signed weights overflow: theirs are unsigned.
 """
 
 

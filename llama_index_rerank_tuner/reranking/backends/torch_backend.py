@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from llama_index_rerank_tuner.batching import BATCH_COST
 from llama_index_rerank_tuner.errors import ConfigError
 from llama_index_rerank_tuner.reranking.backends.batched import BatchedScorer
+from llama_index_rerank_tuner.reranking.backends.first_token import first_token_only
 from llama_index_rerank_tuner.reranking.backends.protocol import Features
 from llama_index_rerank_tuner.reranking.backends.saved_scoring import torch_activation
 from llama_index_rerank_tuner.reranking.backends.tokenizing import PairTokenizer
@@ -71,7 +72,8 @@ class TorchBackend:
         tensors = {name: torch.from_numpy(np.ascontiguousarray(value)).to(device) for name, value in features.items()}
         with self._lock, torch.inference_mode():
             self.model.eval()
-            scores = self.model({**tensors, **self._constants})["scores"]
+            with first_token_only(self.model.model):
+                scores = self.model({**tensors, **self._constants})["scores"]
             computed: NDArray[np.float32] = scores.float().reshape(-1).cpu().numpy()
         return computed
 

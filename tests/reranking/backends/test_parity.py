@@ -128,7 +128,7 @@ def test_a_default_prompt_goes_before_the_query(backend: str, own_exported_bert:
 def test_a_model_in_training_is_scored_without_dropout(exported_bert: str) -> None:
     model = load_cross_encoder(exported_bert, device="cpu")
     model.train()
-    assert TorchScorer(model, "m")(PAIRS) == pytest.approx(predicted(exported_bert), abs=1e-6)
+    assert TorchScorer(model, "m")(PAIRS) == pytest.approx(predicted(exported_bert), abs=1e-5)
 
 
 @pytest.mark.parametrize("backend", ["torch", "onnx", "openvino"])

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,7 +39,6 @@ def test_two_questions_by_hand() -> None:
 
 
 def test_the_loss_is_torchs_cross_entropy_against_the_positives() -> None:
-    torch = pytest.importorskip("torch")
     expected = [
         torch.nn.functional.cross_entropy(torch.tensor(each.scores), torch.tensor(each.positive / each.positive.sum()))
         for each in (ONE, TWO)
@@ -62,7 +62,6 @@ def test_a_question_without_a_positive_or_without_a_negative_does_not_count() ->
 
 
 def test_saturated_is_where_a_sigmoid_in_single_precision_is_one() -> None:
-    torch = pytest.importorskip("torch")
     just_below, just_above = SATURATED_LOGIT - 0.7, SATURATED_LOGIT + 0.01
     assert torch.sigmoid(torch.tensor(just_above, dtype=torch.float32)).item() == 1.0
     assert torch.sigmoid(torch.tensor(just_below, dtype=torch.float32)).item() < 1.0

@@ -14,7 +14,6 @@ from llama_index_rerank_tuner.journal import Journal
 from llama_index_rerank_tuner.training.search import SearchSpace, Trial
 from llama_index_rerank_tuner.training.search.running import OnLook, Search
 
-pytest.importorskip("optuna")
 SPACE = SearchSpace(learning_rate=(1e-6, 1e-2), losses=("bce", "lambda"), negatives=(1, 8))
 START = {"learning_rate": 1e-4, "epochs": 2, "loss": "bce", "negatives_per_query": 8}
 Curve = Callable[[int, dict[str, Any]], list[float]]

@@ -36,7 +36,6 @@ def searched(data: RerankDataset, model: str, output: Path, **settings: Any) -> 
 def result(
     learnable: RerankDataset, tiny_models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> SearchResult:
-    pytest.importorskip("optuna")
     return searched(learnable, str(tiny_models["cross-encoder"]), tmp_path_factory.mktemp("search") / "out", trials=3)
 
 
@@ -79,8 +78,6 @@ def test_other_data_in_the_same_output_is_refused(
 def test_trials_that_all_fail_are_an_error_with_the_first_reason(
     learnable: RerankDataset, tiny_cross_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("optuna")
-
     def breaks(*_: Any, **__: Any) -> None:
         raise RuntimeError("no memory left")
 
