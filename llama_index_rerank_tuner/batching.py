@@ -9,8 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from llama_index_rerank_tuner.errors import ConfigError
 
-BATCH_COST = 64
-"""Tokens that take as long to compute as it takes to start a batch: about 40 (fp32) to 180 (bf16) on a CPU."""
+CPU_TOKEN_BUDGET, BATCH_COST = 1_024, 64
+"""For fp32 on a CPU: batches that stay in its caches; tokens that take as long to compute as starting a batch takes."""
+
+CPU_BF16_TOKEN_BUDGET, CPU_BF16_BATCH_COST = 4_096, 180
+"""For bf16 on a CPU: half as large in the caches, and computing is cheaper while starting is not."""
 
 
 def plan_batches(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llama_index_rerank_tuner.batching import BATCH_COST
+from llama_index_rerank_tuner.batching import BATCH_COST, CPU_TOKEN_BUDGET
 from llama_index_rerank_tuner.errors import CheckpointNotFoundError, ConfigError, MissingExtraError
 from llama_index_rerank_tuner.reranking.backends.protocol import Features
 from llama_index_rerank_tuner.reranking.backends.threads import compute_threads
@@ -16,7 +16,6 @@ from llama_index_rerank_tuner.reranking.backends.threads import compute_threads
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-CPU_TOKEN_BUDGET = 1_024
 ONE_PAIR = 1
 """Budget that gives every pair a batch of its own. Dynamic int8 scales the activations of a whole batch at once, so
 only alone is a pair's score its own, whoever else asks and whatever a cache knows."""

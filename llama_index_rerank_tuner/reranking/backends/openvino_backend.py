@@ -11,12 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llama_index_rerank_tuner.batching import BATCH_COST
+from llama_index_rerank_tuner.batching import (
+    BATCH_COST,
+    CPU_BF16_BATCH_COST,
+    CPU_BF16_TOKEN_BUDGET,
+    CPU_TOKEN_BUDGET,
+)
 from llama_index_rerank_tuner.errors import CheckpointNotFoundError, ConfigError, MissingExtraError
 from llama_index_rerank_tuner.reranking.backends.protocol import Features
 from llama_index_rerank_tuner.reranking.backends.threads import compute_threads
 
-CPU_TOKEN_BUDGET = 1_024
 OPENVINO_PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
 
 
@@ -34,10 +38,11 @@ class OpenVinoBackend:
         CheckpointNotFoundError: There is no such file.
     """
 
-    token_budget, batch_cost = CPU_TOKEN_BUDGET, BATCH_COST
-
     def __init__(self, file: str | Path, precision: str = "bf16", threads: int | None = None) -> None:
         self.file, self.precision = Path(file), precision
+        whole = precision == "fp32"
+        self.token_budget = CPU_TOKEN_BUDGET if whole else CPU_BF16_TOKEN_BUDGET
+        self.batch_cost = BATCH_COST if whole else CPU_BF16_BATCH_COST
         self._network = _compiled(self.file, precision, threads or compute_threads())
         self._inputs = [port.any_name for port in self._network.inputs]
         self._idle: SimpleQueue[Any] = SimpleQueue()

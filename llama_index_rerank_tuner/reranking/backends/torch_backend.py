@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llama_index_rerank_tuner.batching import BATCH_COST
+from llama_index_rerank_tuner.batching import (
+    BATCH_COST,
+    CPU_BF16_BATCH_COST,
+    CPU_BF16_TOKEN_BUDGET,
+    CPU_TOKEN_BUDGET,
+)
 from llama_index_rerank_tuner.errors import ConfigError
 from llama_index_rerank_tuner.reranking.backends.batched import BatchedScorer
 from llama_index_rerank_tuner.reranking.backends.first_token import first_token_only
@@ -19,7 +24,6 @@ from llama_index_rerank_tuner.reranking.backends.tokenizing import PairTokenizer
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
-CPU_TOKEN_BUDGET, CPU_BF16_BATCH_COST = 1_024, 180
 GPU_TOKEN_BUDGET, GPU_BATCH_COST = 65_536, 4_096
 TORCH_PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
@@ -54,8 +58,10 @@ class TorchBackend:
 
     @property
     def token_budget(self) -> int:
-        """1,024 on a CPU, where small batches stay in its caches; 65,536 on a GPU."""
-        return CPU_TOKEN_BUDGET if self._on_cpu else GPU_TOKEN_BUDGET
+        """1,024 on a CPU, where small batches stay in its caches, 4,096 in bf16; 65,536 on a GPU."""
+        if not self._on_cpu:
+            return GPU_TOKEN_BUDGET
+        return CPU_TOKEN_BUDGET if self.precision == "fp32" else CPU_BF16_TOKEN_BUDGET
 
     @property
     def batch_cost(self) -> int:
