@@ -10,15 +10,13 @@ import torch
 from sentence_transformers.util import batch_to_device
 from torch import Tensor
 
-from llama_index_rerank_tuner.batching import BATCH_COST, plan_batches
+from llama_index_rerank_tuner.batching import BATCH_COST, CPU_BF16_BATCH_COST, plan_batches
 from llama_index_rerank_tuner.reranking.backends.part import part_of
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
 CPU_TOKEN_BUDGET = 2_048
-CPU_BF16_BATCH_COST = 180
-"""In bfloat16 a pass is shorter, and starting one costs more of it."""
 GPU_TOKEN_BUDGET, GPU_BATCH_COST = 65_536, 4_096
 
 
