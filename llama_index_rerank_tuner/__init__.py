@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llama_index_rerank_tuner.dataset import RerankDataset, check_leaks, load_guide_zh, load_handbook, load_qasper
-    from llama_index_rerank_tuner.evaluation import RerankBenchmark
+    from llama_index_rerank_tuner.evaluation import RerankBenchmark, evaluate_reranker
     from llama_index_rerank_tuner.mining import HardNegativeDatasetGenerator
     from llama_index_rerank_tuner.pipeline import TuneResult, tune_reranker
     from llama_index_rerank_tuner.questions import generate_queries, heuristic_queries, judge_pairs, load_documents
@@ -33,6 +33,7 @@ __all__ = [
     "TextContract",
     "TuneResult",
     "check_leaks",
+    "evaluate_reranker",
     "generate_queries",
     "heuristic_queries",
     "judge_pairs",
@@ -59,6 +60,7 @@ _ROOMS = {
     "TextContract": "text",
     "TuneResult": "pipeline",
     "check_leaks": "dataset",
+    "evaluate_reranker": "evaluation",
     "generate_queries": "questions",
     "heuristic_queries": "questions",
     "judge_pairs": "questions",

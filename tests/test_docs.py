@@ -20,6 +20,7 @@ def test_there_is_something_to_run() -> None:
     assert [name for name, _ in BLOCKS] == [
         "README.md",
         "data.md",
+        "evaluation.md",
         "mining.md",
         "mining.md",
         "reranking.md",

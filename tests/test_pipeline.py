@@ -11,7 +11,8 @@ import pytest
 from llama_index.core.schema import NodeRelationship, NodeWithScore, RelatedNodeInfo, TextNode
 
 from llama_index_rerank_tuner import BM25JiebaRetriever, FinetuneConfig, RerankDataset, TuneResult, tune_reranker
-from llama_index_rerank_tuner.errors import CheckpointExistsError, ConfigError, DataError, RerankTunerWarning
+from llama_index_rerank_tuner.errors import CheckpointExistsError, ConfigError, DataError, LeakError, RerankTunerWarning
+from llama_index_rerank_tuner.evaluation.report import load_document
 from tests.conftest import WORDS
 
 TOPICS = ["deadline", "fee", "form", "grant", "permit", "refund"]
@@ -63,9 +64,10 @@ def tuned(tiny_models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 def test_everything_promised_lies_in_the_output_folder(tuned: TuneResult) -> None:
     names = {str(path.relative_to(tuned.output)) for path in tuned.output.rglob("*") if path.is_file()}
     assert names >= {
+        "report.html",
         "report.json",
         "report.md",
-        "contestants.png",
+        "run.json",
         "gap.png",
         "data/train.jsonl",
         "data/val.jsonl",
@@ -82,10 +84,13 @@ def test_everything_promised_lies_in_the_output_folder(tuned: TuneResult) -> Non
 
 
 def test_all_five_contestants_stand_in_the_report(tuned: TuneResult) -> None:
-    report = json.loads((tuned.output / "report.json").read_text())
-    assert list(report["benchmark"]["contestants"]) == ["retriever", "base", "base + mix", "tuned", "tuned + mix"]
-    assert report["benchmark"]["questions"] == 30
-    assert report["verdict"] == tuned.verdict.outcome
+    record = json.loads((tuned.output / "run.json").read_text())
+    assert list(record["benchmark"]["contestants"]) == ["retriever", "base", "base + mix", "tuned", "tuned + mix"]
+    assert record["benchmark"]["questions"] == 30
+    assert record["verdict"] == tuned.verdict.outcome
+    document = load_document(tuned.output / "report.json")
+    assert list(document["contestants"]) == list(record["benchmark"]["contestants"])
+    assert (document["verdict"]["outcome"], document["after"]) == (tuned.verdict.outcome, "tuned + mix")
 
 
 def test_nothing_of_a_held_out_document_is_taught(tuned: TuneResult) -> None:
@@ -109,29 +114,62 @@ def test_the_text_tuned_on_is_the_text_that_llamaindex_rerankers_score(tuned: Tu
 
 def test_the_reranker_obeys_the_verdict(tuned: TuneResult) -> None:
     if tuned.verdict.outcome == "better":
+        assert tuned.serving.name == "tuned + mix"
         assert tuned.reranker.model == str(tuned.checkpoint)
-    elif tuned.verdict_alone.outcome != "better":
+    else:
+        assert tuned.serving.name in ("retriever", "base", "base + mix")
         assert tuned.reranker.model == str(tuned.checkpoint / "base")
     nodes = [NodeWithScore(node=node, score=1.0) for node in app_nodes()[:5]]
     assert len(tuned.reranker.postprocess_nodes(nodes, query_str="what fee")) == 3
 
 
-def test_what_is_not_better_is_not_promoted(tiny_models: dict[str, Path], tmp_path: Path) -> None:
+def untaught(output: Path, model: str, force: bool) -> TuneResult:
     """A learning rate that cannot move the model: it equals its base, so there is no evidence, and a warning."""
     nodes = app_nodes()
-    with pytest.warns(RerankTunerWarning, match="not proven better"):
-        result = tune_reranker(
+    with pytest.warns(RerankTunerWarning, match=r"not proven better .*nDCG@10 of tuned \+ mix: .* To try: "):
+        return tune_reranker(
             nodes=nodes,
             questions=app_questions(),
             retrievers=BM25JiebaRetriever(nodes, 20),
-            model_id=str(tiny_models["cross-encoder"]),
-            output=tmp_path / "out",
+            model_id=model,
+            output=output,
             config=FinetuneConfig(epochs=1, learning_rate=1e-12),
             val=12,
             test=30,
+            force=force,
         )
+
+
+def test_what_is_not_better_is_not_promoted(tiny_models: dict[str, Path], tmp_path: Path) -> None:
+    result = untaught(tmp_path / "out", str(tiny_models["cross-encoder"]), force=False)
     assert result.verdict.outcome != "better"
     assert result.reranker.model == str(tiny_models["cross-encoder"])
+    best = max(result.serving.validation.values())
+    assert (result.serving.validation[result.serving.name], result.serving.forced) == (best, False)
+    assert "forced" not in (result.checkpoint / "README.md").read_text()
+    assert json.loads((result.output / "run.json").read_text())["served"] == result.serving.name
+
+
+def test_what_is_not_better_can_be_forced_and_the_checkpoint_says_so(
+    tiny_models: dict[str, Path], tmp_path: Path
+) -> None:
+    result = untaught(tmp_path / "out", str(tiny_models["cross-encoder"]), force=True)
+    assert result.verdict.outcome != "better"
+    assert result.serving.forced
+    assert result.serving.name in ("tuned", "tuned + mix")
+    assert result.reranker.model == str(result.checkpoint)
+    stored = json.loads((result.checkpoint / "verdict.json").read_text())
+    assert (stored["verdict"], stored["forced"]) == (result.verdict.outcome, True)
+    assert "that was forced (`force=True`)" in (result.checkpoint / "README.md").read_text()
+    assert "forced although not proven better" in (result.output / "report.md").read_text()
+
+
+def test_a_test_set_that_leaks_is_refused_before_training(tiny_cross_encoder: str, tmp_path: Path) -> None:
+    leaking = RerankDataset.from_nodes(app_nodes(), app_questions()[:36])
+    with pytest.raises(LeakError, match="36 of its 36 questions stand in the training or validation data") as refused:
+        tune(tmp_path / "out", tiny_cross_encoder, test=leaking)
+    assert str(refused.value).count("\n") == 36
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_earlier_run_is_not_overwritten_unasked(tuned: TuneResult, tiny_encoder: str) -> None:

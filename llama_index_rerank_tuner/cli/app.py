@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from llama_index_rerank_tuner.cli.audit import audit
+from llama_index_rerank_tuner.cli.bench import bench
 from llama_index_rerank_tuner.cli.console import error, quiet_libraries, result_lines, say
 from llama_index_rerank_tuner.cli.export import export
+from llama_index_rerank_tuner.cli.report import report
 from llama_index_rerank_tuner.cli.train import train
 from llama_index_rerank_tuner.errors import RerankTunerError
 
@@ -23,6 +25,8 @@ app = typer.Typer(
 app.command()(audit)
 app.command()(train)
 app.command()(export)
+app.command()(bench)
+app.command()(report)
 
 Output = Annotated[Path, typer.Option(help="Directory for the checkpoint (model/), the data used and the report.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in the output directory.")]
@@ -46,6 +50,9 @@ def run(
     negatives: Annotated[int, typer.Option(help="Negatives mined for a training question.")] = 5,
     guards: Annotated[bool, typer.Option(help="Keep likely false negatives out of the training data.")] = True,
     seed: Seed = 0,
+    force: Annotated[
+        bool, typer.Option("--force", help="Record that the tuned model is served even where it is not proven better.")
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Tune a reranker on labelled questions, benchmark it, and say whether it is better."""
@@ -68,6 +75,7 @@ def run(
         config=FinetuneConfig(epochs=epochs, seed=seed),
         negatives_per_query=negatives,
         guards=None if guards else (),
+        force=force,
         show_progress=True,
         overwrite=overwrite,
     )

@@ -43,6 +43,7 @@ def quiet_libraries() -> None:
 def result_lines(result: TuneResult) -> str:
     """The table, the verdict and where everything lies."""
     from llama_index_rerank_tuner.evaluation.report import benchmark_summary, benchmark_table
+    from llama_index_rerank_tuner.pipeline.telling import served_in_words
 
     verdict = result.verdict
     return "\n".join(
@@ -54,9 +55,10 @@ def result_lines(result: TuneResult) -> str:
             f"Verdict: {typer.style(verdict.outcome, fg=COLOURS[verdict.outcome], bold=True)}",
             f"  {verdict.reason}",
             f"  tuned alone: {result.verdict_alone.outcome}",
+            f"Served: {served_in_words(result.serving)}",
             "",
             f"checkpoint  {result.checkpoint}",
-            f"report      {result.output / 'report.json'}",
+            f"report      {result.output / 'report.html'}",
             *(f"picture     {path}" for path in sorted(result.output.glob("*.png"))),
         ]
     )

@@ -1,19 +1,35 @@
 """The room where before is compared with after."""
 
 from llama_index_rerank_tuner.evaluation.benchmark import RETRIEVER, RerankBenchmark
-from llama_index_rerank_tuner.evaluation.gap import GapCase, gap_cases
+from llama_index_rerank_tuner.evaluation.cost import Cost, costs
+from llama_index_rerank_tuner.evaluation.depth import DepthSweep, depth_sweep
+from llama_index_rerank_tuner.evaluation.gap import GapCase, GapReport, gap_cases, gap_report
+from llama_index_rerank_tuner.evaluation.headroom import Headroom, headroom
 from llama_index_rerank_tuner.evaluation.result import BenchmarkResult
+from llama_index_rerank_tuner.evaluation.robustness import NoiseRow, robustness
 from llama_index_rerank_tuner.evaluation.statistics import Estimate, cluster_bootstrap
+from llama_index_rerank_tuner.evaluation.tutorial import evaluate_reranker
 from llama_index_rerank_tuner.evaluation.verdict import Verdict, judge
 
 __all__ = [
     "RETRIEVER",
     "BenchmarkResult",
+    "Cost",
+    "DepthSweep",
     "Estimate",
     "GapCase",
+    "GapReport",
+    "Headroom",
+    "NoiseRow",
     "RerankBenchmark",
     "Verdict",
     "cluster_bootstrap",
+    "costs",
+    "depth_sweep",
+    "evaluate_reranker",
     "gap_cases",
+    "gap_report",
+    "headroom",
     "judge",
+    "robustness",
 ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from llama_index_rerank_tuner.errors import ConfigError
 from llama_index_rerank_tuner.evaluation.replay import Ranking
+from llama_index_rerank_tuner.evaluation.significance import Tally, sign_flip_test, tally
 from llama_index_rerank_tuner.evaluation.statistics import Estimate, cluster_bootstrap
-from llama_index_rerank_tuner.evaluation.verdict import Verdict, judge
+from llama_index_rerank_tuner.evaluation.verdict import Verdict, compare
+from llama_index_rerank_tuner.records import RerankExample
 
 SCHEMA = 1
 
@@ -29,6 +31,11 @@ class BenchmarkResult:
         reference: The contestant that changes are measured against.
         samples: Bootstrap samples.
         seed: Seed of the bootstrap.
+        examples: Question to its example, with the candidates that every contestant got.
+        seconds: Contestant to question to the seconds that its postprocessing took; 0 for the retriever, and where
+            nothing was retrieved. With several workers the contestants' calls ran beside each other.
+        evaluator_scores: Contestant to metric to question to the value that LlamaIndex's ``RetrieverEvaluator`` gave,
+            for those of its metrics whose definition is trec's: ``hit_rate``, ``mrr`` and ``recall``, without a cutoff.
     """
 
     scores: Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -41,6 +48,9 @@ class BenchmarkResult:
     reference: str
     samples: int = 5000
     seed: int = 0
+    examples: Mapping[str, RerankExample] = field(default_factory=dict)
+    seconds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    evaluator_scores: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
 
     @property
     def contestants(self) -> list[str]:
@@ -67,9 +77,20 @@ class BenchmarkResult:
 
     def difference(self, contestant: str, opponent: str, metric: str) -> Estimate:
         """Paired difference of two contestants with its interval."""
+        return cluster_bootstrap(self.differences(contestant, opponent, metric), self.groups, self.samples, self.seed)
+
+    def differences(self, contestant: str, opponent: str, metric: str) -> dict[str, float]:
+        """Each question's own difference: the contestant's value minus the opponent's."""
         theirs = self._values(opponent, metric)
-        paired = {query: value - theirs[query] for query, value in self._values(contestant, metric).items()}
-        return cluster_bootstrap(paired, self.groups, self.samples, self.seed)
+        return {query: value - theirs[query] for query, value in self._values(contestant, metric).items()}
+
+    def tally(self, contestant: str, opponent: str, metric: str) -> Tally:
+        """On how many questions the contestant did better than, as well as and worse than the opponent."""
+        return tally(self.differences(contestant, opponent, metric))
+
+    def p_value(self, contestant: str, opponent: str, metric: str) -> float:
+        """The sign-flip test's two-sided p value of the paired difference; not corrected for other comparisons."""
+        return sign_flip_test(self.differences(contestant, opponent, metric), self.groups, seed=self.seed)
 
     def percent_change(self, contestant: str, metric: str) -> float | None:
         """Change against the reference in percent; None where the reference scores 0."""
@@ -77,8 +98,13 @@ class BenchmarkResult:
         return None if before == 0 else 100 * (self.mean(contestant, metric).value - before) / before
 
     def verdict(self, contestant: str, opponents: Sequence[str], metric: str = "nDCG@10") -> Verdict:
-        """Judge a contestant against its opponents."""
-        return judge(contestant, metric, {each: self.difference(contestant, each, metric) for each in opponents})
+        """Judge a contestant against its opponents, by the rule in ``judge``.
+
+        Raises:
+            ConfigError: One of them did not compete, or the metric was not measured.
+        """
+        paired = {each: self.differences(contestant, each, metric) for each in opponents}
+        return compare(contestant, metric, paired, self.groups, self.samples, self.seed)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything for a JSON report: means, intervals, changes, and every question's scores."""

@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from llama_index_rerank_tuner.errors import ConfigError
 
 DEFAULT_METRICS = ("nDCG@10", "MRR@10", "Hit@1", "Hit@3", "Hit@5", "Recall@10")
-_NAME = re.compile(r"(nDCG|MRR|Hit|Recall)(?:@([1-9]\d*))?")
+
+
+class _Measure(NamedTuple):
+    """What ir-measures calls a metric, and whether it needs a cutoff."""
+
+    name: str
+    needs_cutoff: bool
+
+
+_MEASURES = {
+    "nDCG": _Measure("nDCG", needs_cutoff=False),
+    "MRR": _Measure("RR", needs_cutoff=False),
+    "Hit": _Measure("Success", needs_cutoff=True),
+    "Recall": _Measure("R", needs_cutoff=True),
+    "P": _Measure("P", needs_cutoff=True),
+    "MAP": _Measure("AP", needs_cutoff=False),
+    "Judged": _Measure("Judged", needs_cutoff=True),
+}
+_NAME = re.compile(rf"({'|'.join(_MEASURES)})(?:@([1-9]\d*))?")
 
 
 def parse_metric(name: str) -> Any:
     """The ir-measures measure behind a metric's name.
 
-    ``nDCG@k``, ``MRR``, ``MRR@k``, ``Hit@k`` (a relevant passage among the first ``k``) and ``Recall@k``.
+    ``nDCG`` and ``nDCG@k`` (the grade is the gain), ``MRR`` and ``MRR@k``, ``Hit@k`` (a relevant passage among the
+    first ``k``), ``Recall@k``, ``P@k`` (of ``k`` places, however many were filled), ``MAP`` and ``MAP@k`` (over all
+    relevant passages, also where they are more than ``k``), and ``Judged@k`` (the share of the first ``k`` passages
+    that have a label, whatever it says: how far the other figures can be trusted).
 
     Raises:
         ConfigError: There is no such metric.
@@ -27,11 +48,11 @@ def parse_metric(name: str) -> Any:
     import ir_measures
 
     match = _NAME.fullmatch(name)
-    if match is None or (match[2] is None and match[1] in ("Hit", "Recall")):
-        raise ConfigError(f"No metric is called {name!r}. Choose from nDCG@k, MRR, MRR@k, Hit@k and Recall@k.")
-    known = {"nDCG": "nDCG", "MRR": "RR", "Hit": "Success", "Recall": "R"}
-    measure = getattr(ir_measures, known[match[1]])
-    return measure if match[2] is None else measure @ int(match[2])
+    measure = _MEASURES[match[1]] if match else None
+    if match is None or measure is None or (measure.needs_cutoff and match[2] is None):
+        raise ConfigError(f"No metric is called {name!r}. Choose from {_known_names()}.")
+    found = getattr(ir_measures, measure.name)
+    return found if match[2] is None else found @ int(match[2])
 
 
 def score_rankings(
@@ -68,3 +89,10 @@ def score_rankings(
 
 def _by_rank(ranking: Sequence[str]) -> dict[str, float]:
     return {passage: float(-rank) for rank, passage in enumerate(dict.fromkeys(ranking), start=1)}
+
+
+def _known_names() -> str:
+    forms = [
+        form for name, measure in _MEASURES.items() for form in ([] if measure.needs_cutoff else [name]) + [f"{name}@k"]
+    ]
+    return f"{', '.join(forms[:-1])} and {forms[-1]}"

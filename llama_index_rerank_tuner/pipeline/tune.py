@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llama_index_rerank_tuner.dataset import RerankDataset
-from llama_index_rerank_tuner.dataset.splitting.split import Size, Split, group_of
-from llama_index_rerank_tuner.errors import ConfigError, DataError
+from llama_index_rerank_tuner.dataset.splitting.split import Size, Split
+from llama_index_rerank_tuner.errors import ConfigError
 from llama_index_rerank_tuner.evaluation import RerankBenchmark
-from llama_index_rerank_tuner.evaluation.statistics import MIN_GROUPS
 from llama_index_rerank_tuner.mining import HardNegativeDatasetGenerator, attach_candidates, imitation_lists
 from llama_index_rerank_tuner.mining.guards import Guard
 from llama_index_rerank_tuner.models import MINILM
 from llama_index_rerank_tuner.pipeline.contestants import BASE, TUNED, build_contestants, score_candidates
 from llama_index_rerank_tuner.pipeline.outcome import TuneResult, judged, save_data, save_report
+from llama_index_rerank_tuner.pipeline.sides import cut_in_three, refuse_taught_before, searched_together
 from llama_index_rerank_tuner.records import RerankExample
 from llama_index_rerank_tuner.retrieval import (
     BM25JiebaRetriever,
@@ -47,13 +47,14 @@ def tune_reranker(
     depth: int = 30,
     top_n: int = 3,
     val: Size = 0.1,
-    test: Size = 0.2,
+    test: Size | RerankDataset = 0.2,
     config: FinetuneConfig | None = None,
     negatives_per_query: int = 5,
     guards: Sequence[Guard] | None = None,
     show_progress: bool = False,
     overwrite: bool = False,
     device: str | None = None,
+    force: bool = False,
 ) -> TuneResult:
     """Split, mine, tune, benchmark, judge.
 
@@ -70,7 +71,8 @@ def tune_reranker(
         depth: Candidates a query is reranked over.
         top_n: Nodes that the returned reranker returns.
         val: Share or number of questions to validate on; whole groups.
-        test: Share or number of questions to test on; whole groups.
+        test: Share or number of questions to test on; whole groups. Or the test questions, where they are held out
+            already: a ``RerankDataset`` made under the same text contract.
         config: Training settings.
         negatives_per_query: Negatives mined for a training question.
         guards: Guards against false negatives (``mining.guards``); None for the default ones, ``()`` for none, which is
@@ -78,6 +80,8 @@ def tune_reranker(
         show_progress: Show progress bars.
         overwrite: Replace an earlier run in ``output``.
         device: ``cpu``, ``cuda``, ``mps``; None takes a GPU where there is one.
+        force: Serve the tuned reranker even where it is not proven better; the checkpoint's verdict and model card
+            record it.
 
     Returns:
         The reranker that obeys the verdict, the verdict, and the figures behind it.
@@ -86,22 +90,29 @@ def tune_reranker(
         ConfigError: Neither or both of ``dataset`` and ``nodes`` are given, a count is not positive, or the retriever
             searches other nodes.
         DataError: The data cannot be used; the message says where and what to do.
+        LeakError: Test questions stand in the training data with their answers, or in what ``model_id`` was tuned on in
+            an earlier run; the message lists them.
         CheckpointExistsError: ``output`` holds a run, and ``overwrite`` is False.
         CheckpointNotFoundError: There is no such model.
+        ScoreError: The tuned model collapsed, or gives scores that are no numbers.
+
+    Warns:
+        RerankTunerWarning: Tuning is not proven better. The warning has the differences, the smallest difference that
+            the test could have shown, what is served instead, and what to try.
     """
     config = config or FinetuneConfig()
     output = Path(output).expanduser()
     _check_request(output, overwrite, depth=depth, top_n=top_n, negatives_per_query=negatives_per_query)
     new_head = needs_new_head(model_id, config.replace_head)
-    labelled = _dataset(dataset, nodes, questions)
-    labelled.require_positives()
-    split = labelled.split(val=val, test=test, seed=config.seed)
-    _check_held_out(split)
+    labelled = searched_together(_dataset(dataset, nodes, questions), test)
+    split = cut_in_three(labelled, val, test, config.seed)
+    refuse_taught_before(model_id, split.test)
     sources = _sources(labelled, nodes, retrievers, show_progress)
     serving, name = FusionRetriever(sources, similarity_top_k=depth), " + ".join(sources)
     validation = attach_candidates(split.val, serving, name)
     testing = attach_candidates(split.test, serving, name)
-    _check_same_nodes(labelled, validation)
+    for held_out in (validation, testing):
+        _check_same_nodes(labelled, held_out)
     generator = HardNegativeDatasetGenerator(
         split.train.nodes(),
         sources,
@@ -132,7 +143,7 @@ def tune_reranker(
     benchmark = RerankBenchmark(
         testing, rerankers, trained_on=training, show_progress=show_progress, seed=config.seed
     ).run()
-    result = judged(engine, rerankers, benchmark, output, top_n)
+    result = judged(engine, rerankers, benchmark, output, top_n, force)
     save_report(result, generator.report, engine)
     return result
 
@@ -147,22 +158,10 @@ def _check_request(output: Path, overwrite: bool, **counts: int) -> None:
         raise ConfigError(f"{str(output)!r} holds files that are no earlier run; give a new or empty directory.")
 
 
-def _check_held_out(split: Split) -> None:
-    """Validation needs two groups to cross-fit the mix, and the test five for an interval."""
-    for side, dataset, needed in (("validation", split.val, 2), ("test", split.test, MIN_GROUPS)):
-        groups = len({group_of(example) for example in dataset})
-        if groups < needed:
-            raise DataError(
-                "split",
-                f"{side} got {groups} source documents and needs {needed}",
-                f"Give more documents, or a larger {side} share.",
-            )
-
-
-def _check_same_nodes(labelled: RerankDataset, validation: RerankDataset) -> None:
+def _check_same_nodes(labelled: RerankDataset, asked: RerankDataset) -> None:
     """Refuse a retriever that searches other nodes than the labels name."""
     known = {passage.key for passage in labelled.corpus}
-    found = {passage.key for example in validation for passage in example.candidates or ()}
+    found = {passage.key for example in asked for passage in example.candidates or ()}
     if found.isdisjoint(known):
         raise ConfigError(
             "The retriever returns none of the nodes that the questions are labelled with: their ids differ. Build the "

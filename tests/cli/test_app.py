@@ -79,7 +79,7 @@ def test_a_run_prints_the_table_and_the_verdict(
     assert done.returncode == 0, done.stderr
     for expected in ("30 questions from", "| tuned + mix", "nDCG@10", "Verdict:", "checkpoint"):
         assert expected in done.stdout
-    assert json.loads((tmp_path / "out" / "report.json").read_text())["benchmark"]["questions"] == 30
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["benchmark"]["questions"] == 30
 
 
 @pytest.mark.parametrize(("option", "guards"), [((), None), (("--guards",), None), (("--no-guards",), ())])

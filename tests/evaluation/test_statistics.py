@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_index_rerank_tuner.errors import ConfigError
+from llama_index_rerank_tuner.errors import ConfigError, DataError
 from llama_index_rerank_tuner.evaluation import Estimate, cluster_bootstrap
 
 ALTERNATING = {f"q{i}": float(i % 2) for i in range(40)}
@@ -125,3 +125,10 @@ def test_no_question_is_refused() -> None:
 def test_no_sample_is_refused() -> None:
     with pytest.raises(ConfigError, match="samples"):
         cluster_bootstrap(ALTERNATING, ALONE, samples=0)
+
+
+def test_a_question_without_a_document_or_a_finite_value_is_refused() -> None:
+    with pytest.raises(DataError, match="query 'b': it has no group"):
+        cluster_bootstrap({"a": 1.0, "b": 0.0}, {"a": "x"})
+    with pytest.raises(DataError, match="query 'a': its value is nan"):
+        cluster_bootstrap({"a": float("nan")}, {"a": "x"})

@@ -22,9 +22,9 @@ def test_the_demo_tunes_a_reranker_that_beats_its_base(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "120 questions from 10 groups" in done.stdout
-    report = json.loads((tmp_path / "demo" / "report.json").read_text())
+    report = json.loads((tmp_path / "demo" / "run.json").read_text())
     assert report["training"]["pairs"] + report["training"]["warm start pairs"] <= 3000
     tuned = report["benchmark"]["contestants"]["tuned + mix"]["nDCG@10"]
     base = report["benchmark"]["contestants"]["base"]["nDCG@10"]
     assert tuned["mean"] > base["mean"]
-    assert (tmp_path / "demo" / "contestants.png").stat().st_size > 10_000
+    assert (tmp_path / "demo" / "report.html").stat().st_size > 10_000

@@ -55,11 +55,43 @@ ALL_TWELVE = list(TWELVE)
         ("Hit@3", ONE, ["x", "y", "a"], 1.0),
         ("Hit@3", TWO, ["a", "b", "x"], 1.0),
         ("Hit@5", {"judged bad": 0}, ["judged bad"], 0.0),
+        # (1 + 2 * 0.63093) / (3 + 2 * 0.63093)
+        ("nDCG@2", GRADED, ["b", "c"], 0.5307212739772434),
+        # equal grades: either order is ideal
+        ("nDCG", {"a": 2, "b": 2}, ["b", "a"], 1.0),
+        ("nDCG@1", {"a": 2, "b": 2}, ["b", "a"], 1.0),
+        ("nDCG", {"a": 1, "judged bad": 0}, ["judged bad", "a"], 0.6309297535714575),
+        ("P@1", ONE, ["x", "a"], 0.0),
+        ("P@3", GRADED, ["a", "x", "b"], 2 / 3),
+        ("P@3", TWELVE, ALL_TWELVE, 1.0),
+        ("P@2", {"a": 1, "judged bad": 0}, ["judged bad", "a"], 0.5),
+        # places that nothing fills count as wrong
+        ("P@5", ONE, ["a"], 0.2),
+        # (1/1 + 2/3) / 2
+        ("MAP", TWO, ["a", "x", "b"], 5 / 6),
+        # one of two was never found
+        ("MAP", TWO, ["x", "a"], 0.25),
+        ("MAP", ONE, ["x", "y", "a"], 1 / 3),
+        # (1/1 + 2/3 + 3/4) / 3, whatever the grades
+        ("MAP", GRADED, ["b", "x", "a", "c"], 29 / 36),
+        ("MAP@2", GRADED, ["b", "x", "a", "c"], 1 / 3),
+        ("MAP@3", GRADED, ["b", "x", "a", "c"], 5 / 9),
+        ("MAP@3", TWELVE, ALL_TWELVE[:3], 0.25),
+        ("MAP", TWELVE, ["x", "p0"], 1 / 24),
+        ("Judged@3", {"a": 1, "judged bad": 0}, ["judged bad", "x", "a"], 2 / 3),
+        ("Judged@2", {"a": 1, "judged bad": 0}, ["x", "y", "a"], 0.0),
+        ("Judged@1", {"judged bad": 0}, ["judged bad"], 1.0),
+        # of what was returned, where that is less than k
+        ("Judged@10", ONE, ["x", "a"], 0.5),
         # duplicates count where they stand first, and once
         ("nDCG@10", ONE, ["x", "x", "a"], 0.6309297535714575),
         ("MRR", ONE, ["x", "x", "x", "a"], 0.5),
         ("nDCG@10", TWO, ["a", "a", "b", "a"], 1.0),
         ("Recall@2", TWO, ["a", "a", "b"], 1.0),
+        ("P@2", TWO, ["a", "a", "b"], 1.0),
+        ("P@3", ONE, ["a", "a", "a"], 1 / 3),
+        ("MAP", ONE, ["a", "a"], 1.0),
+        ("Judged@2", ONE, ["a", "a", "x"], 0.5),
         ("MRR@10", {"税": 1}, ["费", "税"], 0.5),
     ],
 )
@@ -117,6 +149,10 @@ def test_any_ranking_scores_what_the_formulas_say(judged: dict[str, int], rankin
         f"MRR@{k}": 1 / relevant[0] if relevant else 0.0,
         f"Hit@{k}": float(bool(relevant)),
         f"Recall@{k}": len(relevant) / sum(grade > 0 for grade in judged.values()),
+        f"P@{k}": len(relevant) / k,
+        f"MAP@{k}": sum(so_far / rank for so_far, rank in enumerate(relevant, start=1))
+        / sum(grade > 0 for grade in judged.values()),
+        f"Judged@{k}": sum(passage in judged for passage in ranking[:k]) / len(ranking[:k]),
     }
     scores = score_rankings({"q": judged}, {"q": ranking}, list(expected))
     assert {metric: by_query["q"] for metric, by_query in scores.items()} == pytest.approx(expected)
@@ -128,14 +164,18 @@ def _discounted(gains: list[int]) -> float:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "ndcg@10", "nDCG@0", "nDCG@-1", "nDCG@", "nDCG@1.5", "nDCG@10 ", "nDCG10", "Hit", "Recall", "MAP", "P@5"],
+    [
+        *("", "ndcg@10", "nDCG@0", "nDCG@-1", "nDCG@", "nDCG@1.5", "nDCG@10 ", "nDCG10"),
+        *("Hit", "Recall", "P", "Judged", "map", "MAP@0", "AP", "Precision@5", "Judged@all"),
+    ],
 )
 def test_an_unknown_metric_is_refused_with_the_ones_to_choose_from(name: str) -> None:
-    with pytest.raises(ConfigError, match=r"nDCG@k, MRR, MRR@k, Hit@k and Recall@k") as error:
+    with pytest.raises(ConfigError, match="Choose from nDCG, nDCG@k, MRR, MRR@k, Hit@k") as error:
         score_rankings({"q": ONE}, {"q": ["a"]}, ["MRR", name])
     assert repr(name) in str(error.value)
+    assert str(error.value).endswith("Recall@k, P@k, MAP, MAP@k and Judged@k.")
 
 
-@pytest.mark.parametrize("name", [*DEFAULT_METRICS, "MRR", "nDCG@100"])
+@pytest.mark.parametrize("name", [*DEFAULT_METRICS, "MRR", "nDCG@100", "MAP", "MAP@5", "P@1"])
 def test_a_metric_is_a_value_equal_to_itself(name: str) -> None:
     assert parse_metric(name) == parse_metric(name)

@@ -137,7 +137,7 @@ def test_the_verdict_is_said_in_words(checkpoint: Path, outcome: str, said: str)
 
 
 def test_the_report_of_the_whole_road_is_found_beside_the_checkpoint(checkpoint: Path) -> None:
-    store(checkpoint.parent, {"verdict": "better", "benchmark": BENCHMARK}, "report.json")
+    store(checkpoint.parent, {"verdict": "better", "benchmark": BENCHMARK}, "run.json")
     assert "120 held-out questions" not in model_card(checkpoint)
     store(checkpoint, {"verdict": "better", "reason": ""}, "verdict.json")
     assert "120 held-out questions" in model_card(checkpoint)

@@ -44,7 +44,10 @@ def verdict(record: CheckpointRecord) -> str:
         said = "**Not benchmarked.** Nothing shows that it ranks better than the model it was tuned from."
         return f"## Verdict\n\n{said}"
     outcome = str(record.verdict.get("verdict"))
-    return f"## Verdict\n\n{VERDICTS.get(outcome, outcome)}\n\n{record.verdict.get('reason', '')}".rstrip()
+    parts = ["## Verdict", VERDICTS.get(outcome, outcome), str(record.verdict.get("reason", ""))]
+    if record.verdict.get("forced"):
+        parts.append("It is served all the same: that was forced (`force=True`).")
+    return "\n\n".join(filter(None, parts))
 
 
 def usage(record: CheckpointRecord) -> str:

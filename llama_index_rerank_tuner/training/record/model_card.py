@@ -13,7 +13,7 @@ from llama_index_rerank_tuner.json_files import read_json
 from llama_index_rerank_tuner.models import MINILM
 from llama_index_rerank_tuner.text import TextContract
 from llama_index_rerank_tuner.training.record import card_sections as sections
-from llama_index_rerank_tuner.training.run.folder import REPORT_FILE, VERDICT_FILE
+from llama_index_rerank_tuner.training.run.folder import REPORT_FILE, RUN_FILE, VERDICT_FILE
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCardData
@@ -73,7 +73,7 @@ def model_card(
         checkpoint: Directory of the tuned model.
         repo_id: Hub id it will have, for the title and the snippets.
         name: Title where there is no hub id; None for the directory's name.
-        benchmark: A ``BenchmarkResult``, its JSON, or the file of it; None takes the ``report.json`` of
+        benchmark: A ``BenchmarkResult``, its JSON, or the file of it; None takes the ``run.json`` of
             ``tune_reranker`` beside the checkpoint where there is one.
         dataset: The training data, for where its negatives came from and for ``examples``.
         examples: How many training questions to print with a positive and a negative. They become public.
@@ -136,7 +136,7 @@ def read_checkpoint(
     if not (folder / "config.json").is_file():
         raise CheckpointNotFoundError(f"No model at {str(folder)!r}: the directory has no config.json.")
     verdict = read_json(folder / VERDICT_FILE) or {}
-    beside = folder.parent / "report.json"
+    beside = folder.parent / RUN_FILE
     if benchmark is None and verdict and beside.is_file():
         benchmark = beside
     return CheckpointRecord(
@@ -160,7 +160,7 @@ def _benchmark(given: Mapping[str, Any] | Reported | str | Path | None) -> Mappi
         content = given.to_dict()
     found = content.get("benchmark", content) if isinstance(content, Mapping) else None
     if not isinstance(found, Mapping) or "contestants" not in found:
-        raise DataError(where, "it holds no benchmark", "Give a BenchmarkResult, or the report.json of tune_reranker.")
+        raise DataError(where, "it holds no benchmark", "Give a BenchmarkResult, or the run.json of tune_reranker.")
     return found
 
 

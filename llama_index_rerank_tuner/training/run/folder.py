@@ -18,6 +18,8 @@ from llama_index_rerank_tuner.training.run.processes import Processes
 logger = logging.getLogger(__name__)
 REPORT_FILE = "training_report.json"
 VERDICT_FILE = "verdict.json"
+RUN_FILE = "run.json"
+"""Beside a checkpoint: the record of the whole run that made it."""
 LAST, BASE = "last", "base"
 RUN_KEY = "run"
 _IDENTITY_FILE = "run.json"
