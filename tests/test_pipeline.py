@@ -218,8 +218,8 @@ def test_a_retriever_over_other_node_ids_is_refused_before_training(tiny_cross_e
     ("settings", "message"),
     [
         ({"val": 6}, "validation got 1 source documents and needs 2"),
-        ({"test": 24}, "test got 4 source documents and needs 5"),
-        ({"test": 0}, "test got 0 source documents and needs 5"),
+        ({"test": 24}, "test got 4 source documents and needs 6"),
+        ({"test": 0}, "test got 0 source documents and needs 6"),
         ({"top_n": 0}, "top_n must be a positive integer, got 0"),
         ({"depth": 0}, "depth must be a positive integer, got 0"),
         ({"negatives_per_query": 0}, "negatives_per_query must be a positive integer, got 0"),

@@ -11,7 +11,7 @@ from llama_index_rerank_tuner.dataset import RerankDataset
 from llama_index_rerank_tuner.dataset.splitting.leaks import Leak, find_leaks
 from llama_index_rerank_tuner.dataset.splitting.split import Size, Split, group_of, teachable, training_corpus
 from llama_index_rerank_tuner.errors import ConfigError, DataError, LeakError, RerankTunerWarning
-from llama_index_rerank_tuner.evaluation.statistics import MIN_GROUPS
+from llama_index_rerank_tuner.evaluation import FEWEST_GROUPS
 from llama_index_rerank_tuner.records import RerankExample
 from llama_index_rerank_tuner.training.run.folder import REPORT_FILE
 
@@ -168,8 +168,8 @@ def _groups(dataset: RerankDataset) -> set[str]:
 
 
 def _check_sizes(split: Split) -> None:
-    """Validation needs two groups to cross-fit the mix, and the test five for an interval."""
-    for side, dataset, needed in (("validation", split.val, 2), ("test", split.test, MIN_GROUPS)):
+    """Validation needs two groups to cross-fit the mix, and the test six for a verdict."""
+    for side, dataset, needed in (("validation", split.val, 2), ("test", split.test, FEWEST_GROUPS)):
         groups = len({group_of(example) for example in dataset})
         if groups < needed:
             raise DataError(

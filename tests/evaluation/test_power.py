@@ -98,6 +98,17 @@ def test_under_six_documents_or_six_that_differ_nothing_is_known() -> None:
     assert smallest_detectable(dict.fromkeys(SIXTEEN, 0.0), ALONE) is None
 
 
+def test_one_loud_document_counts_as_four_degrees_of_freedom() -> None:
+    loud = dict.fromkeys(SIXTEEN, 1e-6) | {"q0": 1.0}
+    found = smallest_detectable(loud, ALONE)
+    assert found == pytest.approx(multiple(4.0, 0.8) * standard_error(group_totals(loud, ALONE)))
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_same_difference_everywhere_is_no_noise() -> None:
+    assert smallest_detectable(dict.fromkeys(SIXTEEN, 0.25), ALONE) == 0.0
+
+
 @pytest.mark.parametrize("power", [0.4, 1.0, float("nan")])
 def test_a_power_that_cannot_be_had_is_refused(power: float) -> None:
     with pytest.raises(ConfigError, match=r"power must be a share from 0\.5 to 0\.99"):

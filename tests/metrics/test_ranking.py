@@ -86,6 +86,7 @@ ALL_TWELVE = list(TWELVE)
         # duplicates count where they stand first, and once
         ("nDCG@10", ONE, ["x", "x", "a"], 0.6309297535714575),
         ("MRR", ONE, ["x", "x", "x", "a"], 0.5),
+        ("MRR", ONE, ["a", "x", "a"], 1.0),
         ("nDCG@10", TWO, ["a", "a", "b", "a"], 1.0),
         ("Recall@2", TWO, ["a", "a", "b"], 1.0),
         ("P@2", TWO, ["a", "a", "b"], 1.0),

@@ -137,7 +137,7 @@ def test_a_test_question_without_a_positive_is_refused() -> None:
 
 def test_a_given_test_set_of_too_few_documents_is_refused() -> None:
     test = subject(TESTED_ON[:4])
-    with pytest.raises(DataError, match="test got 4 source documents and needs 5"):
+    with pytest.raises(DataError, match="test got 4 source documents and needs 6"):
         cut_in_three(searched_together(subject(TRAINED_ON), test), 18, test, seed=0)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from llama_index_rerank_tuner.evaluation.report.content import Paragraph, Section
 from llama_index_rerank_tuner.evaluation.report.words import Words
+from llama_index_rerank_tuner.evaluation.significance import ALPHA
 
 
 def method(document: Mapping[str, Any], say: Words) -> Section:
@@ -18,8 +19,10 @@ def method(document: Mapping[str, Any], say: Words) -> Section:
         "Intervals are 95 %, from a paired bootstrap that draws whole source documents "
         f"({document['samples']:,} samples, seed {document['seed']}), because questions about one document stand or "
         "fall together. Under five source documents there is none.",
-        "Better means significantly above every opponent, worse significantly below one; all else is no evidence. No "
-        "evidence does not mean equal.",
+        "A difference is significant where its interval lies on one side of zero and its p value, of a sign-flip test "
+        f"over source documents, is at most {ALPHA}. Better means significantly above every opponent, worse "
+        "significantly below one (p values corrected for their number, Holm 1979); all else is no evidence, which does "
+        "not mean equal.",
         "Passages that nobody judged count as not relevant. Where few are judged, a reranker that finds good passages "
         "nobody marked scores too low. The figures hold for questions and documents like these, and this retriever.",
         f"Written by llama-index-rerank-tuner {document['version']} on {document['created']}; report schema "
