@@ -176,7 +176,7 @@ SABOTAGED: dict[str, Sabotage] = {
     "shuffled passages": Sabotage(shuffled_passages),
     "swapped query and passage": Sabotage(swapped_query_and_passage),
     "tiny data": Sabotage(
-        lambda: one_question_each(TRAINED_ON[:3]), settings={"val": 2, "test": one_question_each(TESTED_ON[:5])}
+        lambda: one_question_each(TRAINED_ON[:3]), settings={"val": 2, "test": one_question_each(TESTED_ON[:6])}
     ),
     "a tell-tale word": Sabotage(tell_tale_word),
     "leaked test set": Sabotage(leaked_test_set, refused_by=LeakError),
