@@ -176,12 +176,13 @@ def _recommend(rows: Sequence[DepthRow], results: Mapping[int, BenchmarkResult],
         chosen_depth = min(top_n, chosen.depth)
     else:
         chosen_depth = chosen.depth
-        why = (
-            f"{best.contestant} reaches {metric} {chosen.mean.value:.3f} over {chosen.depth} candidates in "
-            f"{1000 * chosen.p50:.0f} ms (median), and {best.mean.value:.3f} at most, over {best.depth} in "
-            f"{1000 * best.p50:.0f} ms"
-        )
+        deeper = "" if chosen is best else f"; its best is {_in_words(best)}"
+        why = f"{best.contestant} reaches {metric} {_in_words(chosen)}{deeper}"
     return Recommendation(chosen_depth, min(top_n, chosen_depth), f"{why}. {_why_top_n(top_n, held)}")
+
+
+def _in_words(row: DepthRow) -> str:
+    return f"{row.mean.value:.3f} over {row.depth} candidates in {1000 * row.p50:.0f} ms (median)"
 
 
 def _why_top_n(top_n: int, held: float | None) -> str:
