@@ -48,7 +48,7 @@ def tune(output: Path, model: str, **settings: Any) -> TuneResult:
         "retrievers": {"bm25": BM25JiebaRetriever(nodes, 20)},
         "config": FAST,
         "val": 12,
-        "test": 30,
+        "test": 36,
         "depth": 12,
     }
     with warnings.catch_warnings():
@@ -86,7 +86,7 @@ def test_everything_promised_lies_in_the_output_folder(tuned: TuneResult) -> Non
 def test_all_five_contestants_stand_in_the_report(tuned: TuneResult) -> None:
     record = json.loads((tuned.output / "run.json").read_text())
     assert list(record["benchmark"]["contestants"]) == ["retriever", "base", "base + mix", "tuned", "tuned + mix"]
-    assert record["benchmark"]["questions"] == 30
+    assert record["benchmark"]["questions"] == 36
     assert record["verdict"] == tuned.verdict.outcome
     document = load_document(tuned.output / "report.json")
     assert list(document["contestants"]) == list(record["benchmark"]["contestants"])
@@ -98,7 +98,7 @@ def test_nothing_of_a_held_out_document_is_taught(tuned: TuneResult) -> None:
         RerankDataset.from_groups(tuned.output / "data" / f"{name}.jsonl") for name in ("train", "val", "test")
     )
     groups = {example.group for side in held_out for example in side}
-    assert len(groups) == 7
+    assert len(groups) == 8
     for example in train:
         assert example.negatives
         assert groups.isdisjoint(passage.group for passage in (*example.positives, *example.negatives))
@@ -135,7 +135,7 @@ def untaught(output: Path, model: str, force: bool) -> TuneResult:
             output=output,
             config=FinetuneConfig(epochs=1, learning_rate=1e-12),
             val=12,
-            test=30,
+            test=36,
             force=force,
         )
 

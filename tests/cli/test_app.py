@@ -74,12 +74,12 @@ def test_a_run_prints_the_table_and_the_verdict(
     learnable.to_groups(data)
     done = rerank_tuner(
         "run", "--data", str(data), "--output", str(tmp_path / "out"), "--model", str(tiny_models["cross-encoder"]),
-        "--val", "12", "--test", "30", "--depth", "10", "--epochs", "1",
+        "--val", "12", "--test", "36", "--depth", "10", "--epochs", "1",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    for expected in ("30 questions from", "| tuned + mix", "nDCG@10", "Verdict:", "checkpoint"):
+    for expected in ("36 questions from", "| tuned + mix", "nDCG@10", "Verdict:", "checkpoint"):
         assert expected in done.stdout
-    assert json.loads((tmp_path / "out" / "run.json").read_text())["benchmark"]["questions"] == 30
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["benchmark"]["questions"] == 36
 
 
 @pytest.mark.parametrize(("option", "guards"), [((), None), (("--guards",), None), (("--no-guards",), ())])

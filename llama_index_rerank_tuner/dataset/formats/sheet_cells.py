@@ -12,7 +12,7 @@ RELEVANT_WORDS = ("yes", "y", "true", "是", "相关")
 IRRELEVANT_WORDS = ("no", "n", "false", "否", "不相关")
 ACCEPTED_LABELS = "1 or 0 or a grade, yes or no, y or n, 是 or 否, 相关 or 不相关, or nothing (not judged)"
 
-_FORMULA_STARTS = tuple("=+-@＝＋－＠")
+_FORMULA = re.compile(r"[\s\x00-\x1f\ufeff']*[=+\-@＝＋－＠]")
 _NUMBER_LIKE = re.compile(r"[0-9.,/:eE+-]+|true|false", re.IGNORECASE)
 
 
@@ -65,7 +65,7 @@ def unguarded_id(cell: str | None) -> str | None:
 def _runs(cell: str) -> bool:
     """Apostrophes in front do not change the answer, so that guarding can be undone."""
     core = cell.lstrip("'")
-    return core[:1] in ("\t", "\r", "\n") or core.lstrip(" \t\r\n\ufeff'").startswith(_FORMULA_STARTS)
+    return core[:1] in ("\t", "\r", "\n") or _FORMULA.match(core) is not None
 
 
 def _turns(cell: str) -> bool:

@@ -137,7 +137,7 @@ def test_a_sheet_without_a_row_is_refused(tmp_path: Path) -> None:
         read_sheet(_sheet(tmp_path, "query,passage,label\n"))
 
 
-_CELLS = st.text(st.sampled_from("'=+-@＝\t\r\n a1./"), max_size=6) | st.text(max_size=6)
+_CELLS = st.text(st.sampled_from("'=+-@＝\t\r\n\x1f a1./"), max_size=6) | st.text(max_size=6)
 
 
 @settings(max_examples=300, deadline=None)
