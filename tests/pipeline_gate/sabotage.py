@@ -23,7 +23,7 @@ Damage = Callable[[CrossEncoderFinetuneEngine], None]
 class Sabotage:
     """What is spoilt.
 
-    ``refused_by`` is the error that ends the tuning, always or at times; None where it ends in a verdict.
+    ``refused_by`` is the error that ends the tuning; None where it ends in a verdict.
     ``before_measuring`` spoils the checkpoint after training, ``scores`` what the loss sees.
     """
 
@@ -33,7 +33,6 @@ class Sabotage:
     before_measuring: Damage | None = None
     scores: Callable[[Any], Any] | None = None
     refused_by: type[RerankTunerError] | None = None
-    always_refused: bool = True
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         if self.before_measuring is not None:
@@ -181,7 +180,11 @@ SABOTAGED: dict[str, Sabotage] = {
     "a tell-tale word": Sabotage(tell_tale_word),
     "leaked test set": Sabotage(leaked_test_set, refused_by=LeakError),
     "learns nothing": Sabotage(config={"learning_rate": 1e-12}),
-    "collapses": Sabotage(config={"learning_rate": 1.0}, refused_by=ScoreError, always_refused=False),
+    "collapses": Sabotage(
+        before_measuring=of_weights(
+            lambda tensor: tensor * 0.0 + tensor.mean(dim=0), "bert.embeddings.word_embeddings.weight"
+        )
+    ),
     "diverges": Sabotage(config={"learning_rate": 1e30}, refused_by=ScoreError),
     "truncated to nothing": Sabotage(config={"max_length": 3}, refused_by=ScoreError),
     "wrong activation": Sabotage(scores=softmax_over_one),

@@ -39,7 +39,7 @@ def test_a_spoilt_tuning_is_not_promoted(
     if tuning is None:
         assert not (tmp_path / "out" / "report.json").exists()
         return
-    assert sabotage.refused_by is None or not sabotage.always_refused
+    assert sabotage.refused_by is None
     result = tuning.result
     assert result.verdict.outcome in ("no evidence", "worse")
     assert result.serving.name in (RETRIEVER, BASE, BASE_MIX)
